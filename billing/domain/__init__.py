@@ -1,0 +1,1 @@
+"""Rules about money, coupons and Stripe's objects, without Django, settings or a clock."""

@@ -1,0 +1,140 @@
+"""Reads of orders on their way, and of who pays for them."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+
+from accounts.models import Account
+from accounts.selectors import account_find, accounts_for
+from billing.models import Checkout, MerchantProfile, Offer, Payment, Subscription, TierChange
+from billing.order_errors import NotYourGroup
+from config.kit.api.principals import Principal
+from config.kit.errors import FieldError, Invalid, NotFound
+from licenses.models import License
+
+
+def account_acted_for(principal: Principal, group: str = "") -> Account:
+    """The account that a caller buys for: the group it names, else the only one it belongs to (E14, E29).
+
+    Raises NotYourGroup (403) for a group of others, Invalid (400) when none is named and none is plain, or when
+    a back-office caller names an unknown one.
+    """
+    if not group:
+        if len(principal.groups) != 1:
+            detail = "Say for which group: these credentials do not belong to exactly one."
+            raise Invalid([FieldError("group", "required", detail)])
+        (group,) = principal.groups
+    account = account_find(group)
+    if account is None or not (principal.may_see_group(account.slug) or group in principal.groups):
+        if not principal.sees_every_group:
+            raise NotYourGroup
+        raise Invalid([FieldError("group", "unknown_account", f"There is no account {group[:63]}.")])
+    return account
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A customer of one merchant's Stripe account."""
+
+    merchant: MerchantProfile
+    reference: str
+
+
+def newest_customer(account: Account, merchant: MerchantProfile | None = None) -> Customer | None:
+    """The Stripe customer that an account paid as last, of any merchant unless one is named (E29)."""
+    cycles = Subscription.objects.filter(account=account).exclude(customer_ref="")
+    payments = Payment.objects.filter(account=account).exclude(customer_ref="")
+    if merchant is not None:
+        cycles, payments = cycles.filter(merchant=merchant), payments.filter(merchant=merchant)
+    cycle = cycles.select_related("merchant").order_by("-started_at", "-pk").first()
+    payment = payments.select_related("merchant").order_by("-paid_at", "-pk").first()
+    if cycle and not (payment and payment.paid_at > cycle.started_at):
+        return Customer(cycle.merchant, cycle.customer_ref)
+    return Customer(payment.merchant, payment.customer_ref) if payment else None
+
+
+def customer_ref_of(account: Account, merchant: MerchantProfile) -> str:
+    """The account's newest customer at one merchant; empty when it has none there."""
+    found = newest_customer(account, merchant)
+    return found.reference if found else ""
+
+
+def checkouts_for(principal: Principal) -> QuerySet[Checkout]:
+    """All orders, or those of the caller's own accounts."""
+    rows = Checkout.objects.select_related("merchant", "offer", "coupon", "account", "license")
+    return rows if principal.sees_every_group else rows.filter(account__in=accounts_for(principal))
+
+
+def checkout_get(uid: uuid.UUID) -> Checkout:
+    """One order by its uid. Raises NotFound."""
+    rows = Checkout.objects.select_related("merchant", "offer", "coupon", "account", "license")
+    row = rows.filter(uid=uid).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def checkout_seen(uid: uuid.UUID, principal: Principal) -> Checkout:
+    """One order that the caller may see. Raises NotFound, also for another group's."""
+    row = checkouts_for(principal).filter(uid=uid).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def checkouts_found(rows: QuerySet[Checkout], term: str) -> QuerySet[Checkout]:
+    """Orders by a whole id of theirs, of their session or subscription at Stripe, or the slug of their account."""
+    text = term.strip()
+    if not text.isprintable():
+        return rows.none()
+    wanted = Q(session_id=text) | Q(subscription_ref=text) | Q(account__slug=text.lower())
+    with suppress(ValueError):
+        wanted |= Q(uid=uuid.UUID(text))
+    return rows.filter(wanted)
+
+
+def checkout_by_session(session_id: str, principal: Principal) -> Checkout | None:
+    """The order of a checkout session, when the caller may see it."""
+    return checkouts_for(principal).filter(session_id=session_id).first() if session_id else None
+
+
+def maintenance_offer_of(license: License) -> Offer | None:  # noqa: A002 - the word of the vocabulary
+    """The offer whose maintenance a license has: the one it was bought by, else one of its plan (E32)."""
+    bought = Offer.objects.filter(payments__fulfilments__license=license).exclude(maintenance="")
+    sold = bought.select_related("merchant").order_by("-payments__paid_at", "-payments__pk").first()
+    if sold is not None:
+        return sold
+    rows = Offer.objects.select_related("merchant").filter(plan=license.plan_id).exclude(maintenance="")
+    return rows.order_by("-active", "position", "pk").first()
+
+
+def subscription_of(license: License) -> Subscription | None:  # noqa: A002 - the word of the vocabulary
+    """The newest cycle of payments that renews a license."""
+    rows = Subscription.objects.select_related("merchant", "offer__plan", "account")
+    return rows.filter(license=license).order_by("-started_at", "-pk").first()
+
+
+def tier_change_get(uid: uuid.UUID) -> TierChange:
+    """One change of tier by its uid. Raises NotFound."""
+    row = tier_changes().filter(uid=uid).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def tier_change_seen(uid: uuid.UUID, principal: Principal) -> TierChange:
+    """One change of tier that the caller may see. Raises NotFound, also for another group's."""
+    row = tier_change_get(uid)
+    if not principal.may_see_group(row.license.account.slug):
+        raise NotFound
+    return row
+
+
+def tier_changes() -> QuerySet[TierChange]:
+    return TierChange.objects.select_related(
+        "license__account", "license__product", "subscription__merchant", "checkout", "from_plan", "to_plan", "to_offer"
+    )  # fmt: skip

@@ -1,0 +1,234 @@
+"""The catalogue file: merchants, products and coupons kept in YAML, a License Operator's own file among them (E4).
+
+The file says all that it keeps: an entry that it named once and names no more is switched off, never deleted.
+All or nothing; a dry run does everything and takes it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from rest_framework import serializers
+
+from billing.entries import coupon_fields, offer_fields
+from billing.models import Coupon, MerchantProfile, Offer
+from billing.services.coupons import coupon_create, coupon_update
+from billing.services.merchants import merchant_create, merchant_update
+from billing.services.offers import offer_create, offer_update
+from config.kit.errors import FieldError, Invalid, Refusal
+from licenses.models import Plan, Product
+from licenses.services.catalogue import plan_create, product_create
+
+STANDARD = "standard"
+"""The plan of a product whose entry names none and that has none yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the diff: `+` made, `~` changed, `-` switched off. `fields` are old and new values by name."""
+
+    sign: str
+    what: str
+    fields: Mapping[str, tuple[Any, Any]]
+
+
+def catalogue_load(
+    *, document: Mapping[str, Any], dry_run: bool = False, actor: str, at: datetime
+) -> list[Change]:
+    """Bring the catalogue to what the file says; return what changed, or with `dry_run` would change.
+
+    Raises Invalid whose fields begin with the place in the file, and what the services raise.
+    """
+    with transaction.atomic():
+        changes = list(_load(_Entries.of(document), actor, at))
+        if dry_run:
+            transaction.set_rollback(True)
+    return changes
+
+
+@dataclass(frozen=True, slots=True)
+class _Entries:
+    merchants: list[dict[str, Any]]
+    products: list[dict[str, Any]]
+    coupons: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> _Entries:
+        """Lists of entries; a map of names to entries is as good as a list."""
+        products = _listed(document, "products", "slug")
+        nested = [
+            {**coupon, "offers": [*coupon.get("offers", ()), product["slug"]]}
+            for product in products
+            for coupon in _listed(product, "coupons", "code")
+        ]
+        return cls(
+            merchants=_listed(document, "merchants", "slug"),
+            products=[{n: v for n, v in product.items() if n != "coupons"} for product in products],
+            coupons=_merged([*_listed(document, "coupons", "code"), *nested]),
+        )
+
+
+def _listed(document: Mapping[str, Any], section: str, key: str) -> list[dict[str, Any]]:
+    found = document.get(section) or ()
+    rows = (
+        [{key: name, **(row or {})} for name, row in found.items()] if isinstance(found, Mapping) else found
+    )
+    if (
+        not isinstance(rows, Sequence)
+        or isinstance(rows, str)
+        or not all(isinstance(row, Mapping) for row in rows)
+    ):
+        raise Invalid([FieldError(section, "malformed", f"{section} is a list of entries.")])
+    for place, row in enumerate(rows):
+        if not isinstance(row.get(key), str):
+            raise Invalid([FieldError(f"{section}.{place}.{key}", "required", f"Each entry has a {key}.")])
+    return [dict(row) for row in rows]
+
+
+def _merged(coupons: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A code that stands below several products is one coupon for all of them."""
+    found: dict[str, dict[str, Any]] = {}
+    for coupon in coupons:
+        code = coupon["code"].strip().upper()
+        offers = [*found.get(code, {}).get("offers", ()), *coupon.get("offers", ())]
+        found[code] = {**coupon, "code": code, **({"offers": list(dict.fromkeys(offers))} if offers else {})}
+    return list(found.values())
+
+
+def _load(entries: _Entries, actor: str, at: datetime) -> Iterator[Change]:
+    by: dict[str, Any] = {"actor": actor, "at": at}
+    for row in entries.merchants:
+        yield from _placed(f"merchants.{row['slug']}", _merchant(row, by))
+    for row in entries.products:
+        yield from _placed(f"products.{row['slug']}", _product(row, by))
+    for row in entries.coupons:
+        yield from _placed(f"coupons.{row['code']}", _coupon(row, by))
+    yield from _switched_off(entries, by)
+
+
+def _placed(where: str, work: Iterator[Change]) -> Iterator[Change]:
+    """The place in the file stands in front of whatever is refused."""
+    try:
+        yield from work
+    except Invalid as error:
+        raise Invalid([FieldError(f"{where}.{one.field}", one.code, f"{where}: {one.field}: {one.detail}")
+                       for one in error.errors]) from error  # fmt: skip
+    except Refusal as refusal:
+        refusal.detail = f"{where}: {refusal.detail}"
+        refusal.args = (refusal.detail,)
+        raise
+
+
+def _merchant(entry: dict[str, Any], by: dict[str, Any]) -> Iterator[Change]:
+    row = MerchantProfile.objects.filter(slug=entry["slug"]).first()
+    fields = {name: value for name, value in entry.items() if name != "default"}
+    if row is None:
+        merchant_create(**{"name": entry["slug"], **fields}, **by)
+        yield Change("+", f"merchant {entry['slug']}", {})
+        return
+    plain = {name: value for name, value in fields.items() if name not in {"api_key", "webhook_secrets"}}
+    before = _values(row, plain)
+    changed = merchant_update(merchant=row, **plain, **by)
+    yield from _changed(f"merchant {row.slug}", before, _values(changed, plain))
+
+
+def _product(entry: dict[str, Any], by: dict[str, Any]) -> Iterator[Change]:
+    slug = entry["slug"]
+    yield from _licensed(entry, by)
+    fields = offer_fields({name: value for name, value in entry.items() if name != "slug"}, slug=slug)
+    row = Offer.objects.filter(slug=slug).first()
+    if row is None:
+        offer_create(slug=slug, **{"name": slug, **fields}, config_managed=True, **by)
+        yield Change("+", f"product {slug}", {})
+        return
+    before = _values(row, fields)
+    changed = offer_update(offer=row, by_file=True, **fields, **by)
+    yield from _changed(f"product {slug}", before, _values(changed, fields))
+
+
+def _licensed(entry: dict[str, Any], by: dict[str, Any]) -> Iterator[Change]:
+    """The product and plan that licenses are cut from, made where the file names new ones."""
+    key = entry.get("product_key") or entry.get("productKey")
+    if not key:
+        return
+    entry.pop("productKey", None)
+    entry["product_key"] = key
+    product = Product.objects.filter(product_key=key).first()
+    if product is None:
+        product = product_create(product_key=str(key), name=str(key), **by)
+        yield Change("+", f"licensed product {key}", {})
+    code = entry.get("plan")
+    if not code and not product.plans.exists():
+        code = entry["plan"] = STANDARD
+    if code and not Plan.objects.filter(product=product, slug=code).exists():
+        plan_create(product=product, slug=str(code), name=str(code).title(), duration_days=_days(entry), **by)
+        yield Change("+", f"plan {key}/{code}", {})
+
+
+def _days(entry: Mapping[str, Any]) -> int:
+    days = entry.get("term_days")
+    return days if isinstance(days, int) else 365
+
+
+def _coupon(entry: dict[str, Any], by: dict[str, Any]) -> Iterator[Change]:
+    fields = coupon_fields(_with_instants(entry))
+    row = Coupon.objects.filter(code=entry["code"]).first()
+    if row is None:
+        coupon_create(**fields, config_managed=True, **by)
+        yield Change("+", f"coupon {entry['code']}", {})
+        return
+    before = _values(row, fields)
+    changed = coupon_update(coupon=row, by_file=True, **fields, **by)
+    yield from _changed(f"coupon {row.code}", before, _values(changed, fields))
+
+
+def _with_instants(entry: dict[str, Any]) -> dict[str, Any]:
+    """YAML may read an instant as one already, or leave it a text."""
+    if entry.get("expires_at") is None:
+        return entry
+    try:
+        return {**entry, "expires_at": serializers.DateTimeField().to_internal_value(entry["expires_at"])}
+    except serializers.ValidationError as error:
+        raise Invalid([FieldError("expires_at", "invalid", "An RFC 3339 instant is needed.")]) from error
+
+
+def _switched_off(entries: _Entries, by: dict[str, Any]) -> Iterator[Change]:
+    kept = {row["slug"] for row in entries.products}
+    for offer in Offer.objects.filter(config_managed=True, active=True).exclude(slug__in=kept):
+        offer_update(offer=offer, by_file=True, active=False, **by)
+        yield Change("-", f"product {offer.slug}", {"active": (True, False)})
+    codes = {row["code"] for row in entries.coupons}
+    for coupon in Coupon.objects.filter(config_managed=True, active=True).exclude(code__in=codes):
+        coupon_update(coupon=coupon, by_file=True, active=False, **by)
+        yield Change("-", f"coupon {coupon.code}", {"active": (True, False)})
+
+
+def _values(row: Offer | Coupon | MerchantProfile, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands in the row of these fields, in words that can be compared and read."""
+    return {name: _said(row, name) for name in sorted({*fields, "config_managed"}) if hasattr(row, name)}
+
+
+def _said(row: Any, name: str) -> Any:
+    value = getattr(row, name)
+    if name == "tiers":
+        return [
+            f"{tier}: {tier.amount_minor or f'x {tier.factor.normalize():f}'}"
+            for tier in value.order_by("up_to")
+        ]
+    if name == "items":
+        return [
+            f"{item.quantity} x {item.plan.slug}" for item in value.select_related("plan").order_by("plan_id")
+        ]
+    if name == "offers":
+        return sorted(offer.slug for offer in value.all())
+    return value if isinstance(value, str | int | float | bool | None | list | dict) else str(value)
+
+
+def _changed(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+    fields = {name: (before[name], after[name]) for name in after if before.get(name) != after[name]}
+    if fields:
+        yield Change("~", what, fields)

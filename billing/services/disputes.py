@@ -1,0 +1,102 @@
+"""Money that a buyer's bank wants back: suspended while it is open, restored when won, revoked when lost."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+
+from django.db import transaction
+
+from billing import gateway
+from billing.domain.enums import PaymentState
+from billing.domain.payments import DisputeStanding, refunded_state, standing_of
+from billing.gateway import DisputeFacts
+from billing.models import MerchantProfile, Payment
+from billing.parked import Early
+from billing.services.recording import payment_event
+from billing.services.refunds import ROUNDS, bought, hold, payment_of_money
+from history.domain.kinds import Kind
+from licenses.domain.enums import LicenseStatus
+from licenses.errors import AlreadyRevoked, LicenseRevoked, LicenseSuspended
+from licenses.models import License
+from licenses.services.lifecycle import license_reinstate, license_revoke, license_suspend
+
+
+def dispute_follow(*, merchant: MerchantProfile, dispute_id: str, actor: str, at: datetime) -> bool:
+    """A dispute was opened, moved or closed. False when its money is none of ours.
+
+    An inquiry does nothing. Guarded by the payment's revision, as `payment_sync`.
+    """
+    facts = gateway.dispute_read(merchant, dispute_id)
+    reference = facts.payment_intent or facts.charge
+    payment = payment_of_money(merchant=merchant, reference=reference, actor=actor, at=at)
+    if payment is None:
+        return False
+    known = Payment.objects.filter(pk=payment.pk)
+    for _ in range(ROUNDS):
+        revision = known.values_list("revision", flat=True).get()
+        facts = gateway.dispute_read(merchant, dispute_id)
+        with transaction.atomic():
+            row = hold(known)
+            if row.revision == revision:
+                _write(row, facts, actor, at)
+                return True
+    raise Early("The payment is being written by others.")
+
+
+def reason_of(dispute_id: str) -> str:
+    """Why a license is suspended; by it a won dispute knows which suspensions are its own."""
+    return f"Disputed payment: {dispute_id}"
+
+
+def _write(row: Payment, facts: DisputeFacts, actor: str, at: datetime) -> None:
+    standing = standing_of(facts.status)
+    if standing is DisputeStanding.NONE:
+        return
+    mine = row.dispute_ref == facts.id
+    before = (row.dispute_ref, row.state)
+    row.state = _state(row, standing, mine=mine)
+    if standing is not DisputeStanding.WON or not row.dispute_ref:
+        row.dispute_ref = facts.id
+    row.revision += 1
+    row.save(update_fields=["dispute_ref", "revision", "state"])
+    if before == (row.dispute_ref, row.state):
+        return
+    kind = Kind.DISPUTE_OPENED if standing is DisputeStanding.OPEN else Kind.DISPUTE_CLOSED
+    data = {
+        "dispute": facts.id,
+        "standing": str(standing),
+        "reason": facts.reason[:60],
+        "currency": facts.currency,
+        "amount_minor": facts.amount_minor,
+        "reference": row.reference,
+    }
+    payment_event(kind, row, data, actor=actor, at=at)
+    for license_ in bought(row):
+        _apply(license_, standing, facts.id, actor, at)
+
+
+def _state(row: Payment, standing: DisputeStanding, *, mine: bool) -> PaymentState:
+    match standing:
+        case DisputeStanding.OPEN:
+            return PaymentState.DISPUTED
+        case DisputeStanding.LOST:
+            return PaymentState.CHARGED_BACK
+    if not mine and row.state in (PaymentState.DISPUTED, PaymentState.CHARGED_BACK):
+        return PaymentState(row.state)  # another dispute of the same payment stands
+    return refunded_state(amount_minor=row.amount_minor, refunded_minor=row.refunded_minor)
+
+
+def _apply(row: License, standing: DisputeStanding, dispute_id: str, actor: str, at: datetime) -> None:
+    reason = reason_of(dispute_id)
+    match standing:
+        case DisputeStanding.OPEN:
+            with suppress(LicenseSuspended, LicenseRevoked):
+                license_suspend(license=row, reason=reason, actor=actor, at=at)
+        case DisputeStanding.LOST:
+            with suppress(AlreadyRevoked):
+                license_revoke(license=row, reason=f"Lost: {reason}", actor=actor, at=at)
+        case DisputeStanding.WON:
+            row.refresh_from_db(fields=["status", "status_reason"])
+            if (row.status, row.status_reason) == (LicenseStatus.SUSPENDED, reason):
+                license_reinstate(license=row, reason="The dispute was won.", actor=actor, at=at)

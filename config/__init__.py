@@ -1,0 +1,5 @@
+"""Composition root: settings, routes, tasks and the admin site."""
+
+from config.celery import app as celery_app
+
+__all__ = ["celery_app"]

@@ -1,0 +1,1 @@
+"""Pure rules of the history: no Django, no settings, no clock."""

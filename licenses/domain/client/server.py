@@ -1,0 +1,155 @@
+"""The network around a deployment: its status page, a small application with a guarded write, its heartbeat."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from licenses.domain.client.deployment import Deployment, KeyRefusedError
+from licenses.domain.posture import WriteRefusedError
+from licenses.domain.status import as_json, page
+
+Clock = Callable[[], datetime]
+MOST_BYTES: Final = 64 * 1024
+TIMEOUT: Final = 15
+
+
+class HeartbeatFailed(Exception):
+    """The vendor could not be reached or refused; the deployment goes on by its own key."""
+
+
+def fetch_keys(deployment: Deployment, url: str) -> None:
+    """Store the vendor's public keys. Raises HeartbeatFailed."""
+    with _opened(urllib.request.Request(f"{url}/.well-known/jwks.json")) as answer:  # noqa: S310 - the vendor's own address
+        (deployment.folder / "jwks.json").write_bytes(answer.read(MOST_BYTES))
+
+
+def send_beat(deployment: Deployment, url: str) -> dict[str, Any] | None:
+    """Tell the vendor; return what came back, None without a key to speak with. Raises HeartbeatFailed."""
+    text = deployment.text
+    if text is None:
+        return None
+    body = deployment.beat()
+    request = urllib.request.Request(  # noqa: S310 - the vendor's own address
+        f"{url}/api/v1/heartbeats",
+        data=json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {text}", "Content-Type": "application/json"},
+    )
+    with _opened(request) as answer:
+        told: dict[str, Any] = json.loads(answer.read(MOST_BYTES))
+    deployment.told(body, told)
+    return told
+
+
+def _opened(request: urllib.request.Request) -> Any:
+    if urlsplit(request.full_url).scheme not in {"http", "https"}:
+        raise HeartbeatFailed("The vendor's address begins with https:// or http://.")
+    try:
+        return urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310 - judged above
+    except urllib.error.HTTPError as error:
+        raise HeartbeatFailed(
+            f"The vendor answered {error.code}: {error.read(2000).decode(errors='replace')}"
+        ) from error
+    except (urllib.error.URLError, OSError) as error:
+        raise HeartbeatFailed(f"The vendor cannot be reached: {error}") from error
+
+
+class Server(ThreadingHTTPServer):
+    """The reference application on a port of this machine."""
+
+    daemon_threads = True
+
+    def __init__(self, deployment: Deployment, clock: Clock, port: int = 0) -> None:
+        self.deployment, self.clock = deployment, clock
+        self.items: list[str] = []
+        self.lock = threading.Lock()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        now = self.server.clock()
+        with self.server.lock:
+            match urlsplit(self.path).path:
+                case "/" | "/license":
+                    view = self.server.deployment.status(now)
+                    self._answer(HTTPStatus.OK, page(view, action="/license"), "text/html; charset=utf-8")
+                case "/license.json":
+                    view = self.server.deployment.status(now)
+                    told = {**json.loads(as_json(view)), "messages": self.server.deployment.messages}
+                    self._json(HTTPStatus.OK, told)
+                case "/items":  # reads never ask
+                    self._json(HTTPStatus.OK, {"items": self.server.items})
+                case _:
+                    self._json(HTTPStatus.NOT_FOUND, {"code": "not_found"})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), MOST_BYTES)).decode(
+            errors="replace"
+        )
+        with self.server.lock:
+            match urlsplit(self.path).path:
+                case "/license":
+                    self._replace(body)
+                case "/items":
+                    self._write_item(body)
+                case _:
+                    self._json(HTTPStatus.NOT_FOUND, {"code": "not_found"})
+
+    def do_DELETE(self) -> None:
+        with self.server.lock:
+            if urlsplit(self.path).path != "/license":
+                self._json(HTTPStatus.NOT_FOUND, {"code": "not_found"})
+                return
+            view = self.server.deployment.clear(self.server.clock())
+            self._json(HTTPStatus.OK, view.to_dict())
+
+    def _replace(self, body: str) -> None:
+        as_form = "form" in (self.headers.get("Content-Type") or "")
+        key = parse_qs(body).get("key", [""])[0] if as_form else body
+        try:
+            view = self.server.deployment.replace(key, self.server.clock())
+        except KeyRefusedError as error:
+            self._json(HTTPStatus.BAD_REQUEST, {"code": "license_invalid", "error": str(error)})
+            return
+        if as_form:
+            self.send_response(HTTPStatus.SEE_OTHER)
+            self.send_header("Location", "/license")
+            self.end_headers()
+            return
+        self._json(HTTPStatus.OK, view.to_dict())
+
+    def _write_item(self, body: str) -> None:
+        """The protected write: what the product itself is for."""
+        try:
+            self.server.deployment.guard_write(self.server.clock())
+        except WriteRefusedError as error:
+            self._json(HTTPStatus.FORBIDDEN, {"code": error.reason, "error": error.detail})
+            return
+        self.server.items.append(body[:200])
+        self._json(HTTPStatus.CREATED, {"items": self.server.items})
+
+    def _json(self, code: HTTPStatus, document: Any) -> None:
+        self._answer(code, json.dumps(document), "application/json")
+
+    def _answer(self, code: HTTPStatus, text: str, content_type: str) -> None:
+        body = text.encode()
+        self.send_response(code)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base
+        """Nothing: the command tells what matters."""

@@ -1,0 +1,305 @@
+"""Products, plans and presets (C19, C20)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, models, transaction
+
+from accounts.models import Account
+from config.kit.errors import Conflict, FieldError, Invalid
+from config.kit.locks import locked
+from history.domain.screening import UnfitError, check_subject
+from history.services import record
+from licenses.domain.entitlements import EntitlementError, parse
+from licenses.domain.enums import Kind
+from licenses.domain.plans import PlanTerms, plan_problems
+from licenses.models import License, Plan, Preset, Product
+from licenses.services.issuing import license_draft
+from licenses.terms import TERMS, refuse_unknown
+
+PRODUCT_FIELDS = frozenset(
+    {
+        "slug", "product_key", "name", "audience", "algorithm", "default_format", "entitlement_catalogue",
+        "seat_label", "active",
+    }
+)  # fmt: skip
+PLAN_FIELDS = frozenset(
+    {
+        "slug", "name", "edition", "kind", "duration_days", "seats", "nodes", "machines", "collectors", "warn_days",
+        "grace_days", "entitlements", "price_override_minor", "public", "active", "archived", "tier_rank",
+        "recurring", "period_days", "billing_grace_days", "trial_days",
+    }
+)  # fmt: skip
+PRESET_FIELDS = frozenset({"name", "plan", "kind", "defaults", "position", "active"})
+# A preset is used for years: it holds a term, never a date, and nothing of one machine.
+PRESET_TERMS = TERMS - {"starts_at", "expires_at", "fingerprint_sha256", "crm_ref"}
+PRESET_TYPES = {
+    "edition": str, "comment": str, "online_url": str, "prefer_online": bool, "perpetual": bool,
+}  # fmt: skip
+
+
+class Exists(Conflict):
+    code = "exists"
+    title = "Something of this name exists already."
+
+
+def product_create(*, actor: str, at: datetime, **fields: Any) -> Product:
+    """Create a product; `audience` and `slug` default to the product key. Raises Invalid, Exists."""
+    key = fields.get("product_key", "")
+    product = Product(**_known({"slug": key, "audience": key, **fields}, PRODUCT_FIELDS), created_at=at)
+    _check_product(product)
+    with transaction.atomic():
+        _save(product, ("slug", "product_key"))
+        _record("product.created", f"product:{product.product_key}", {"active": product.active}, actor, at)
+    return product
+
+
+def product_update(*, product: Product, actor: str, at: datetime, **fields: Any) -> Product:
+    """Change a product. Its key and audience are in issued tokens and stay. Raises Invalid, Exists."""
+    for name in ("product_key", "audience"):
+        if name in fields and fields[name] != getattr(product, name):
+            raise Invalid([FieldError(name, "fixed", f"The {name.replace('_', ' ')} is in issued licenses.")])
+    with transaction.atomic():
+        product = locked(Product.objects.filter(pk=product.pk)).get()
+        changed = _assign(product, _known(fields, PRODUCT_FIELDS))
+        _check_product(product)
+        _refuse_orphaned_entitlements(product)
+        if changed:
+            _save(product, ("slug",), changed)
+            subject = f"product:{product.product_key}"
+            _record("product.changed", subject, {"fields": changed, "active": product.active}, actor, at)
+    return product
+
+
+def plan_create(*, product: Product, actor: str, at: datetime, **fields: Any) -> Plan:
+    """Create a plan of a product. Each bad combination of C19 is one entry of Invalid (400)."""
+    plan = Plan(product=product, **_known(fields, PLAN_FIELDS), created_at=at)
+    _check_plan(plan)
+    with transaction.atomic():
+        _save(plan, ("slug",))
+        _record("plan.created", f"plan:{product.product_key}/{plan.slug}", _plan_data(plan), actor, at)
+    return plan
+
+
+def plan_update(*, plan: Plan, actor: str, at: datetime, **fields: Any) -> Plan:
+    """Change a plan for licenses cut from now on; licenses keep the snapshot they were cut with."""
+    if "slug" in fields and fields["slug"] != plan.slug:
+        raise Invalid([FieldError("slug", "fixed", "The code of a plan is in issued licenses.")])
+    with transaction.atomic():
+        plan = locked(Plan.objects.select_related("product").filter(pk=plan.pk)).get()
+        changed = _assign(plan, _known(fields, PLAN_FIELDS))
+        _check_plan(plan)
+        if changed:
+            _save(plan, (), changed)
+            subject = f"plan:{plan.product.product_key}/{plan.slug}"
+            _record("plan.changed", subject, {"fields": changed, **_plan_data(plan)}, actor, at)
+    return plan
+
+
+def preset_create(*, actor: str, at: datetime, **fields: Any) -> Preset:
+    """Create a quick-generate preset (D9); its terms must make a license. Raises Invalid, Exists."""
+    preset = Preset(**_known(fields, PRESET_FIELDS))
+    _check_preset(preset, actor, at)
+    with transaction.atomic():
+        _save(preset, ("name",))
+        _record("preset.created", f"preset:{preset.pk}", {"active": preset.active}, actor, at)
+    return preset
+
+
+def preset_update(*, preset: Preset, actor: str, at: datetime, **fields: Any) -> Preset:
+    """Change a preset (D9). Raises Invalid, Exists."""
+    with transaction.atomic():
+        preset = locked(Preset.objects.filter(pk=preset.pk)).get()
+        changed = _assign(preset, _known(fields, PRESET_FIELDS))
+        _check_preset(preset, actor, at)
+        if changed:
+            _save(preset, ("name",), changed)
+            _record("preset.changed", f"preset:{preset.pk}", {"fields": changed}, actor, at)
+    return preset
+
+
+def preset_move(*, preset: Preset, up: bool, actor: str, at: datetime) -> int:
+    """Swap a preset with the one before or behind it (D9); return its place, from 1. At the end it stays."""
+    with transaction.atomic():
+        rows = list(locked(Preset.objects.order_by("position", "name")))
+        place = rows.index(preset)
+        target = max(0, place - 1) if up else min(len(rows) - 1, place + 1)
+        return _put(rows, place, target, actor, at)
+
+
+def preset_place(*, preset: Preset, beside: Preset, below: bool, actor: str, at: datetime) -> int:
+    """Put a preset right above or below another one (D9); return its place, from 1. Beside itself it stays."""
+    with transaction.atomic():
+        rows = list(locked(Preset.objects.order_by("position", "name")))
+        place, other = rows.index(preset), rows.index(beside)
+        if place == other:
+            return place + 1
+        return _put(rows, place, other + below - (place < other), actor, at)
+
+
+def _put(rows: list[Preset], place: int, target: int, actor: str, at: datetime) -> int:
+    """Number all rows anew with one of them moved; one event where it moved. Call inside a transaction."""
+    moved = rows.pop(place)
+    rows.insert(target, moved)
+    for position, row in enumerate(rows, start=1):
+        if row.position != position:
+            row.position = position
+            row.save(update_fields=["position"])
+    if target != place:
+        data = {"fields": ["position"], "position": target + 1}
+        _record("preset.changed", f"preset:{moved.pk}", data, actor, at)
+    return target + 1
+
+
+def _check_preset(preset: Preset, actor: str, at: datetime) -> None:
+    """A preset is refused when it is saved, not when somebody presses its button."""
+    _full_clean(preset)
+    if not isinstance(preset.defaults, dict):
+        raise Invalid([FieldError("defaults", "malformed", "Terms are an object of names and values.")])
+    refuse_unknown(preset.defaults, PRESET_TERMS)
+    wrong = [
+        FieldError(name, "wrong_type", "This value has the wrong type.")
+        for name, kind in PRESET_TYPES.items()
+        if name in preset.defaults and type(preset.defaults[name]) is not kind
+    ]
+    if wrong:
+        raise Invalid(wrong)
+    license_draft(
+        account=Account(name=preset.name), plan=preset.plan, terms=preset.defaults, kind=Kind(preset.kind),
+        origin=License.Origin.STAFF, actor=actor, at=at,
+    )  # fmt: skip
+
+
+def _check_product(product: Product) -> None:
+    problems = []
+    for index, row in enumerate(_rows(product.entitlement_catalogue)):
+        try:
+            parse([row.get("slug")])
+        except EntitlementError as error:
+            problems.append(FieldError(f"entitlement_catalogue.{index}.slug", error.reason, error.detail))
+    problems += _name_problems("product_key", f"product:{product.product_key}")
+    if problems:
+        raise Invalid(problems)
+    _full_clean(product)
+
+
+def _name_problems(field: str, subject: str) -> list[FieldError]:
+    """A name stands in the history for ever, so it may not look like a secret or a person."""
+    try:
+        check_subject(subject)
+    except UnfitError as error:
+        return [FieldError(field, "unfit_name", f"Not as a name: {error}.")]
+    return []
+
+
+def _rows(catalogue: Any) -> list[Mapping[str, Any]]:
+    if isinstance(catalogue, list) and all(isinstance(row, Mapping) for row in catalogue):
+        return catalogue
+    detail = "A list of objects with slug, name and description."
+    raise Invalid([FieldError("entitlement_catalogue", "malformed", detail)])
+
+
+def _refuse_orphaned_entitlements(product: Product) -> None:
+    """C20: a catalogue must keep every slug that the product's plans use."""
+    if not product.entitlement_slugs:
+        return
+    used = {slug for plan in product.plans.filter(archived=False) for slug in plan.entitlements}
+    missing = sorted(used - product.entitlement_slugs)
+    if missing:
+        detail = f"Plans still use {', '.join(missing)}."
+        raise Invalid([FieldError("entitlement_catalogue", "in_use", detail)])
+
+
+def _check_plan(plan: Plan) -> None:
+    found = plan_problems(_plan_terms(plan), plan.product.entitlement_slugs)
+    problems = [FieldError(FIELD_OF.get(p.field, p.field), p.code, p.detail) for p in found]
+    problems += _name_problems("slug", f"plan:{plan.product.product_key}/{plan.slug}") if not found else []
+    if problems:
+        raise Invalid(problems)
+    plan.entitlements = parse(plan.entitlements)
+    _full_clean(plan)
+
+
+FIELD_OF = {"price_override": "price_override_minor", "trial": "kind"}
+
+
+def _plan_terms(plan: Plan) -> PlanTerms:
+    return PlanTerms(
+        slug=plan.slug,
+        duration_days=plan.duration_days,
+        grace_days=plan.grace_days,
+        warn_days=plan.warn_days,
+        machines=plan.machines,
+        trial=plan.kind == Kind.TRIAL,
+        price_override=plan.price_override_minor,
+        entitlements=plan.entitlements,
+        public=plan.public,
+        active=plan.active,
+        archived=plan.archived,
+        tier_rank=plan.tier_rank,
+        recurring=plan.recurring,
+        period_days=plan.period_days,
+        billing_grace_days=plan.billing_grace_days,
+        trial_days=plan.trial_days,
+        seats=plan.seats,
+        nodes=plan.nodes,
+        collectors=plan.collectors,
+        edition=plan.edition,
+        kind=plan.kind,
+    )
+
+
+def _full_clean(row: models.Model) -> None:
+    try:
+        row.full_clean(validate_unique=False, validate_constraints=False)
+    except ValidationError as error:
+        raise Invalid(
+            [
+                FieldError(field, problem.code or "invalid", " ".join(problem.messages))
+                for field, problems in error.error_dict.items()
+                for problem in problems
+            ]
+        ) from error
+
+
+def _save(row: models.Model, unique: tuple[str, ...], changed: list[str] | None = None) -> None:
+    try:
+        with transaction.atomic():
+            row.save(force_insert=changed is None, update_fields=changed)
+    except IntegrityError as error:
+        named = ", ".join(f"{name} {getattr(row, name)!r}" for name in unique) or "these values"
+        raise Exists(f"Something with {named} exists already.") from error
+
+
+def _known(fields: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    unknown = sorted(set(fields) - known)
+    if unknown:
+        raise Invalid([FieldError(name, "unknown_field", f"There is no field {name}.") for name in unknown])
+    return dict(fields)
+
+
+def _assign(row: models.Model, fields: Mapping[str, Any]) -> list[str]:
+    changed = sorted(name for name, value in fields.items() if getattr(row, name) != value)
+    for name in changed:
+        setattr(row, name, fields[name])
+    return changed
+
+
+def _plan_data(plan: Plan) -> dict[str, Any]:
+    return {
+        "kind": str(plan.kind),
+        "edition": str(plan.edition),
+        "duration_days": plan.duration_days,
+        "seats": plan.seats,
+        "nodes": plan.nodes,
+        "active": plan.active,
+        "archived": plan.archived,
+    }
+
+
+def _record(kind: str, subject: str, data: dict[str, Any], actor: str, at: datetime) -> None:
+    record(kind=kind, subject=subject, actor=actor, data=data, at=at)

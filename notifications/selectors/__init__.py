@@ -1,0 +1,1 @@
+"""Reads of mail. Nothing here writes."""

@@ -1,0 +1,142 @@
+"""Money that goes back, or that a bank wants back (trust: Stripe)."""
+
+from __future__ import annotations
+
+import pytest
+
+from billing.models import Payment
+from history.models import Event
+from licenses.models import License
+from licenses.services.lifecycle import license_suspend
+from tests.billing.buying import kinds, states
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def payment(shop, one_off):
+    return shop.buy(one_off)
+
+
+def after(payment):
+    payment.refresh_from_db()
+    return payment.state, payment.refunded_minor, License.objects.get().status
+
+
+def test_a_full_refund_revokes_the_license_with_its_reason(shop, payment):
+    """Invariant 5: a refunded license is refused at once."""
+    shop.stripe.refund(payment.intent_ref)
+    shop.work()
+    assert after(payment) == ("refunded", 9_900, "revoked")
+    assert License.objects.get().status_reason.startswith("Refunded in full")
+
+
+def test_a_part_of_it_is_only_recorded(shop, payment):
+    shop.stripe.refund(payment.intent_ref, amount=900)
+    shop.work()
+    assert after(payment) == ("partially_refunded", 900, "active")
+    shop.stripe.refund(payment.intent_ref)
+    shop.work()
+    assert after(payment) == ("refunded", 9_900, "revoked")
+    assert [row.data["refunded_minor"] for row in Event.objects.filter(kind="payment.refunded")] == [
+        900,
+        9_900,
+    ]
+
+
+@pytest.mark.parametrize("version", ["2020-08-27", "2025-03-31.basil", "thin"])
+def test_a_refund_is_found_in_every_shape(shop, payment, version):
+    shop.stripe.refund(payment.intent_ref)
+    for event in shop.stripe.events("charge.refunded", version=version):
+        assert shop.stripe.deliver(event).status_code == 200
+    shop.sweep()
+    assert after(payment)[0] == "refunded"
+
+
+def test_a_refund_that_comes_before_the_purchase_leaves_nothing_valid(shop, one_off):
+    """Trust, Stripe: unordered."""
+    checkout = shop.order(one_off)
+    shop.stripe.pay(checkout.session_id)
+    session = shop.stripe.objects("checkout.session")[0]
+    shop.stripe.refund(session["payment_intent"])
+    shop.take_in("charge.refunded")
+    shop.sweep()
+    assert after(Payment.objects.get()) == ("refunded", 9_900, "revoked")
+    shop.delivered = 0
+    shop.work()
+    assert after(Payment.objects.get()) == ("refunded", 9_900, "revoked")
+    assert kinds("license.") == ["license.created", "license.issued", "license.revoked"]
+
+
+def test_the_refund_of_a_renewal_revokes_the_license_too(shop, offer):
+    cycle = shop.buy(offer).subscription
+    shop.stand(cycle.period_end)
+    shop.stripe.advance(cycle.stripe_id)
+    shop.work()
+    renewal = Payment.objects.get(source="invoice")
+    shop.stripe.refund(renewal.intent_ref)
+    shop.work()
+    assert after(renewal) == ("refunded", 9_900, "revoked")
+
+
+def test_money_of_others_is_no_concern_of_ours(shop, payment, link, one_off, settings):
+    """E17: other events are acknowledged and ignored."""
+    stranger = shop.stripe.events("charge.refunded") or shop.stripe.events("checkout.session.completed")
+    body = {**stranger[0], "id": "evt_stranger", "type": "refund.created"}
+    body["data"] = {
+        "object": {"id": "re_1", "object": "refund", "charge": None, "payment_intent": "pi_of_others"}
+    }
+    assert shop.stripe.deliver(body).status_code == 200
+    shop.sweep()
+    assert states()["refund.created"] in [("ignored", "not_ours"), ("parked", "object_missing")]
+
+
+# --- disputes ---------------------------------------------------------------------------------------
+
+
+def test_a_dispute_suspends_and_its_loss_revokes(shop, payment):
+    dispute = shop.stripe.dispute(payment.intent_ref)
+    shop.work()
+    assert after(payment) == ("disputed", 0, "suspended")
+    shop.stripe.close_dispute(dispute["id"], "lost")
+    shop.work()
+    assert after(payment)[::2] == ("charged_back", "revoked")
+    assert kinds("dispute.") == ["dispute.opened", "dispute.closed"]
+
+
+def test_a_dispute_that_is_won_restores(shop, payment):
+    dispute = shop.stripe.dispute(payment.intent_ref)
+    shop.work()
+    shop.stripe.close_dispute(dispute["id"], "won")
+    shop.work()
+    assert after(payment) == ("settled", 0, "active")
+
+
+def test_an_inquiry_does_nothing(shop, payment):
+    dispute = shop.stripe.dispute(payment.intent_ref, status="warning_needs_response")
+    shop.work()
+    shop.stripe.close_dispute(dispute["id"], "warning_closed")
+    shop.work()
+    assert after(payment) == ("settled", 0, "active")
+    assert kinds("dispute.") == []
+
+
+def test_what_staff_suspended_stays_so_when_a_dispute_is_won(shop, payment):
+    license_suspend(license=License.objects.get(), reason="Under review.", actor="cli:test", at=shop.now)
+    dispute = shop.stripe.dispute(payment.intent_ref)
+    shop.work()
+    shop.stripe.close_dispute(dispute["id"], "won")
+    shop.work()
+    assert after(payment)[2] == "suspended"
+
+
+def test_a_dispute_known_only_by_its_end_counts_as_that(shop, payment):
+    """The opening never arrived, or comes later: Stripe is read, not the event."""
+    dispute = shop.stripe.dispute(payment.intent_ref)
+    shop.stripe.close_dispute(dispute["id"], "lost")
+    shop.take_in("charge.dispute.closed")
+    shop.sweep()
+    shop.delivered = 0
+    shop.work()
+    assert after(payment)[::2] == ("charged_back", "revoked")
+    assert kinds("dispute.") == ["dispute.closed"]

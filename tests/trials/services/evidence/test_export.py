@@ -1,0 +1,177 @@
+"""What is shown in public: checked by a foreign validator, and by a few lines that know RFC 6962 alone."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import jsonschema
+import pytest
+from django.core.management import CommandError, call_command
+
+from history.models import Event
+from history.services import checkpoint, sequence
+from licenses.selectors import latest_issuance
+from licenses.services.artifacts import artifact_text
+from trials.domain.evidence.words import StageName
+from trials.evidence_export import evidence_export, evidence_markdown
+from trials.evidence_lists import expired_without_follow_up, license_checks_due, waiting_for_approval
+from trials.models import EvidencePackage, Handoff
+from trials.services.evidence.drafting import evidence_change, evidence_draft
+from trials.services.evidence.packages import latest_of
+from trials.services.running import trial_revoke, trial_sweep
+from trials.tasks import draft_evidence
+
+pytestmark = pytest.mark.django_db
+ANN = {"actor": "user:1"}
+SCHEMA = json.loads((Path(__file__).parents[4] / "docs/evidence.schema.json").read_text())
+
+
+@pytest.fixture
+def revoked(running, at):
+    trial_revoke(trial=running, reason="abuse", **ANN, at=at)
+    evidence_draft(at=at)
+    running.refresh_from_db()
+    return running
+
+
+def run(*arguments):
+    out = io.StringIO()
+    try:
+        call_command("evidence", *map(str, arguments), stdout=out, stderr=io.StringIO())
+    except SystemExit as left:
+        return left.code, out.getvalue()
+    return 0, out.getvalue()
+
+
+def holds(proof):
+    """RFC 6962, section 2.1.1, from the proof alone: the leaf is in the tree of that root."""
+    digest = hashlib.sha256(b"\x00" + proof["leaf"].encode()).digest()
+    assert digest == base64.b64decode(proof["leafHash"])
+    index, last = proof["leafIdx"], proof["treeSize"] - 1
+    for sibling in map(base64.b64decode, proof["proof"]):
+        if index % 2 or index == last:
+            digest = hashlib.sha256(b"\x01" + sibling + digest).digest()
+            while index and not index % 2:
+                index, last = index // 2, last // 2
+        else:
+            digest = hashlib.sha256(b"\x01" + digest + sibling).digest()
+        index, last = index // 2, last // 2
+    return digest == base64.b64decode(proof["root"])
+
+
+def test_an_export_fits_its_published_schema(revoked, at):
+    """B20: judged by a validator that is not ours."""
+    document = evidence_export(trial=revoked, **ANN, at=at)
+    jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker()).validate(document)
+    assert [package["stage"] for package in document["packages"]] == ["access", "expiry", "follow_up"]
+    assert document["packages"][0]["decisions"][0]["by"] == "policy"
+    assert Event.objects.filter(kind="evidence.exported").count() == 1
+
+
+def test_a_reader_outside_checks_that_the_record_existed(revoked, at):
+    """The position and the proof, by foreign code; a changed leaf does not hold."""
+    assert "pending" in evidence_export(trial=revoked, **ANN, at=at)["packages"][0]["history"]
+    sequence(at=at)
+    checkpoint(at=at)
+    document = evidence_export(trial=revoked, **ANN, at=at)
+    jsonschema.validate(document, SCHEMA)
+    for package in document["packages"]:
+        proof = package["history"]["proof"]
+        assert holds(proof)
+        assert json.loads(proof["leaf"])["subject"] == package["package"]
+
+
+def test_nothing_forbidden_ever_gets_out(revoked, at, caplog):
+    """B20, B21: a canary of each class, past the checks straight into the rows, is in no export, log or event."""
+    row = latest_of(revoked, StageName.EXPIRY)
+    key = artifact_text(issuance=latest_issuance(revoked.license), actor="user:1", at=at)
+    canaries = {
+        "access_evidence_ref": "Ann Canary, 12 Main Street",
+        "access_approval_ref": "crm-token-xoxb-canary-1",
+        "license_ref": key,
+        "evaluator_ref": "-----BEGIN PRIVATE KEY----- canary",
+        "organisation_ref": "ghp_canaryCANARY0123456789canaryCANARY01",
+        "action_owner_ref": "https://tenant:canary@db.example.com/x",
+        "license_revocation_ref": "def license_issue(canary): return 1",
+        "access_revocation_ref": "UEsDBBQACAgI" + "Zk39dkfL" * 6,
+        "renewal_ref": "policy_pack { canary = true }",
+    }
+    EvidencePackage.objects.filter(pk=row.pk).update(values={**row.values, **canaries})
+    Handoff.objects.filter(package__trial=revoked).update(owner_ref="ann@canary.example")
+    document = evidence_export(trial=revoked, **ANN, at=at)
+    shown = json.dumps(document) + evidence_markdown(document) + caplog.text
+    shown += json.dumps(
+        list(Event.objects.filter(kind__startswith="evidence.").values_list("data", flat=True))
+    )
+    assert "anary" not in shown
+    assert key not in shown
+    assert "UEsDBBQACAgI" not in shown
+    assert document["counts"]["redacted"] == 11
+    jsonschema.validate(document, SCHEMA)
+
+
+def test_no_person_stands_in_an_export(revoked, at):
+    """B20: neither address nor name of who tried, nor the account's."""
+    document = evidence_export(trial=revoked, **ANN, at=at)
+    text = json.dumps(document) + evidence_markdown(document)
+    for personal in (revoked.email, revoked.account.name, revoked.account.slug, revoked.email.split("@")[1]):
+        assert personal not in text
+
+
+def test_the_daily_job_leaves_nothing_silent(running, at, monkeypatch):
+    """B17, B25: empty right after it; after three days what is still blocked is listed; the license was tried."""
+    late = running.ends_at + timedelta(hours=1)
+    trial_sweep(at=late)
+    assert list(expired_without_follow_up(late)) == [running]
+    monkeypatch.setattr("config.kit.clock.now", lambda: late)
+    draft_evidence()
+    assert not expired_without_follow_up(late).exists()
+    assert list(expired_without_follow_up(late + timedelta(days=3))) == [running]
+    assert not license_checks_due(late).exists()  # found open, in its grace
+    assert list(license_checks_due(late + timedelta(days=2))) == [running]
+
+
+def test_ready_packages_wait_for_an_approver(revoked):
+    """B19: the inbox holds what nobody has decided."""
+    assert [row.stage for row in waiting_for_approval()] == ["expiry"]
+
+
+def test_the_command_shows_evaluates_exports_and_decides(revoked, at):
+    """The way of an operator: read the digest, decide on it, see what is left."""
+    assert run("show", revoked.uid)[1].startswith(f"# Evidence of trial:{revoked.uid}")
+    code, told = run("evaluate", revoked.uid, "--json")
+    assert (code, json.loads(told)["expiry"]) == (1, {"state": "ready", "blockers": []})
+    row = latest_of(revoked, StageName.EXPIRY)
+    assert run("approve", row.uid, "--digest", row.digest) == (0, "approved\n")
+    with pytest.raises(CommandError, match="already_approved"):
+        run("approve", row.uid, "--digest", row.digest)
+    assert json.loads(run("export", revoked.uid)[1])["packages"][1]["approved"] is True
+    # in March its follow-up was opened, and nobody has seen to it since
+    assert run("draft")[1] == "0 trials got drafts, 1 wait for their follow-up\n"
+    assert run("evaluate") == (0, "0 packages changed\n")
+
+
+def test_the_command_refuses_what_is_not_there(revoked):
+    with pytest.raises(CommandError, match="not_found"):
+        run("show", "018f0000-0000-7000-8000-000000000000")
+
+
+def test_a_change_of_the_gates_is_caught_up_with(revoked, at):
+    """B13: what is kept beside the packages follows the gates, whoever changed them."""
+    EvidencePackage.objects.update(state="ready", blockers=[])
+    code, told = run("evaluate", "--json")
+    assert (code, json.loads(told)["changed"]) == (0, 1)
+    assert latest_of(revoked, StageName.FOLLOW_UP).state == "blocked"
+
+
+def test_an_outcome_is_corrected_by_a_person(revoked, at):
+    """B4: what the facts said may be overruled, as a change like any other."""
+    row = evidence_change(
+        package=latest_of(revoked, StageName.EXPIRY), values={"outcome": "escalated"}, **ANN, at=at
+    )
+    assert row.blockers == ["escalation_ref_missing"]

@@ -1,0 +1,1 @@
+"""Writes of evidence: packages, decisions, handoffs, notifications, graces and checks."""

@@ -1,0 +1,58 @@
+"""Handoffs of a follow-up: who takes the trial on, and what happens next (B12, B15)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from config.kit.errors import FieldError, Invalid
+from trials.domain.evidence.words import HandoffKind, StageName, TrackingKind
+from trials.models import EvidencePackage, Handoff
+from trials.services.evidence.checking import demand_references
+from trials.services.evidence.packages import package_keep, version_to_write
+
+
+def handoff_set(
+    *,
+    package: EvidencePackage,
+    kind: HandoffKind,
+    owner_ref: str = "",
+    next_action_ref: str = "",
+    tracking_kind: TrackingKind = TrackingKind.EXTERNAL,
+    tracking_ref: str = "",
+    actor: str,
+    at: datetime,
+) -> Handoff:
+    """Write one handoff of a follow-up package, replacing the one of its kind. An approved version gets a next one.
+
+    Raises Invalid, NotSuperseded.
+    """
+    _demand_follow_up(package)
+    references = {"owner_ref": owner_ref, "next_action_ref": next_action_ref, "tracking_ref": tracking_ref}
+    demand_references(references)
+    with transaction.atomic():
+        row = version_to_write(package, actor=actor, at=at)
+        handoff, _ = Handoff.objects.update_or_create(
+            package=row,
+            kind=kind,
+            defaults={**references, "tracking_kind": tracking_kind},
+            create_defaults={**references, "tracking_kind": tracking_kind, "created_at": at},
+        )
+        package_keep(row, {"handoff": str(kind)}, actor=actor, at=at)
+    return handoff
+
+
+def handoff_drop(*, package: EvidencePackage, kind: HandoffKind, actor: str, at: datetime) -> EvidencePackage:
+    """Take one handoff out of a follow-up package; a no-op when it is not there."""
+    _demand_follow_up(package)
+    with transaction.atomic():
+        row = version_to_write(package, actor=actor, at=at)
+        if Handoff.objects.filter(package=row, kind=kind).delete()[0]:
+            package_keep(row, {"handoff_dropped": str(kind)}, actor=actor, at=at)
+    return row
+
+
+def _demand_follow_up(package: EvidencePackage) -> None:
+    if package.stage != StageName.FOLLOW_UP:
+        raise Invalid([FieldError("package", "wrong_stage", "Handoffs belong to the follow-up.")])
