@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from history.services.checkpoints import checkpoint, checkpoint_key_ensure
 from history.services.exporting import export
-from history.services.feed import parked_rerun, reader_register, reader_run
+from history.services.feed import parked_rerun, reader_register, reader_run, readers_ensure
 from history.services.proving import consistency_prove, inclusion_prove
 from history.services.recording import InvalidEvent, NewEvent, record, record_many
 from history.services.sequencing import sequence
@@ -21,6 +21,7 @@ __all__ = [
     "parked_rerun",
     "reader_register",
     "reader_run",
+    "readers_ensure",
     "record",
     "record_many",
     "sequence",

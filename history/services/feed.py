@@ -67,6 +67,17 @@ def reader_unregister(name: str) -> None:
     _subscriptions.pop(name, None)
 
 
+def readers_ensure(*, at: datetime) -> None:
+    """Make the cursors of readers that are new to the installation.
+
+    Called after each migration: a reader that begins "with the next event" begins then, not at its first
+    run, when events that it should have seen may have places already.
+    """
+    size = tree_size()
+    for name in _subscriptions:
+        _reader_ensure(name, size, at)
+
+
 def readers_behind(*, at: datetime) -> list[str]:
     """Return the registered readers that have events to read; makes the cursors of new ones."""
     size = tree_size()

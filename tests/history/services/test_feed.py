@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from django.core.management.sql import emit_post_migrate_signal
+from django.db import DEFAULT_DB_ALIAS
 
 from config.kit.errors import Conflict, NotFound
 from history.domain.kinds import Kind
@@ -154,6 +156,16 @@ def test_a_new_reader_may_begin_with_the_next_event(at, diary, happened):
     happened(1)
     reader_run("diary", at=at)
     assert diary.seen == [3]
+
+
+def test_a_migration_makes_the_cursors_of_new_readers(at, diary, happened):
+    """What happens between a deployment and a reader's first run is not lost on it."""
+    reader_register("diary", diary, from_start=False)
+    happened(2)
+    emit_post_migrate_signal(verbosity=0, interactive=False, db=DEFAULT_DB_ALIAS)
+    happened(1)
+    reader_run("diary", at=at)
+    assert diary.seen == [2]
 
 
 def test_readers_that_are_behind_are_known(at, diary, happened):
