@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from accounts.models import Account
 from billing.domain.enums import PaymentSource, PaymentState, Purpose
@@ -78,12 +78,17 @@ def _item(delivery: Fulfilment, text: str) -> dict[str, Any]:
     }
 
 
+_LOST: Final = {Purpose.MAINTENANCE: "maintenance", Purpose.TIER_CHANGE: "change of plan"}
+"""What no longer counts after a full refund, where it is not the license itself."""
+
+
 def refund_content(row: Payment, *, refunded_minor: int, state: str) -> dict[str, Any]:
     """Context of the mail of a refund, as it stood when it happened."""
     licenses = Fulfilment.objects.filter(payment=row).order_by("position").select_related("license")
     return _common(row.merchant, row.account, row.offer) | {
         "name": row.customer_name,
-        "full": state == PaymentState.REFUNDED and row.purpose == Purpose.PURCHASE,
+        "full": state == PaymentState.REFUNDED,
+        "lost": _LOST.get(row.purpose, ""),
         "amount": money_text(row.amount_minor, row.currency),
         "refunded": money_text(refunded_minor, row.currency),
         "licenses": [delivery.license.public_id for delivery in licenses],

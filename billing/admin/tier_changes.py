@@ -34,6 +34,7 @@ SENTENCES = {
     TierChangeState.SCHEDULED: "It is made with the next renewal of the license.",
     TierChangeState.APPLIED: "The license has the new plan. Its keys stay as they are.",
     TierChangeState.CANCELLED: "It was given up. The license kept its plan.",
+    TierChangeState.REVERTED: "Its money went back in full, and the license has its earlier plan again.",
 }
 
 

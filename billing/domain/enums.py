@@ -97,6 +97,10 @@ class PaymentState(StrEnum):
     CHARGED_BACK = "charged_back"
 
 
+GONE_BACK = frozenset({PaymentState.REFUNDED, PaymentState.CHARGED_BACK})
+"""The states in which a payment gives nothing any more."""
+
+
 class PaymentSource(StrEnum):
     """The object of Stripe's that was paid."""
 
@@ -126,13 +130,14 @@ class InboxState(StrEnum):
 
 
 class TierChangeState(StrEnum):
-    """A change of plan (C29)."""
+    """A change of plan (C29). reverted: it was applied, and its payment went back."""
 
     QUOTED = "quoted"
     AWAITING_PAYMENT = "awaiting_payment"
     SCHEDULED = "scheduled"
     APPLIED = "applied"
     CANCELLED = "cancelled"
+    REVERTED = "reverted"
 
 
 class MaintenanceMode(StrEnum):

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     SUBSCRIPTION_UNKNOWN = "subscription_unknown"
     LICENSE_ENDED = "license_ended"
     REFUND_FAILED = "refund_failed"
+    CHANGED_SINCE = "changed_since"
     OBJECT_MISSING = "object_missing"
     STRIPE_REFUSED = "stripe_refused"
     STRIPE_UNREACHABLE = "stripe_unreachable"
@@ -75,7 +76,13 @@ WORDS: Final[Mapping[str, str]] = {
         "Money came in for a license that cannot be renewed. The payment is kept: refund it, or "
         "reinstate the license and run it again."
     ),
-    Reason.REFUND_FAILED: "A refund came back to us after the license was revoked. Decide what the customer gets.",
+    Reason.REFUND_FAILED: (
+        "A refund came back to us after what it had paid for was taken back. Decide what the customer gets."
+    ),
+    Reason.CHANGED_SINCE: (
+        "The money of a change of plan went back in full, and the license changed again since, so it was left"
+        " as it is. Decide which plan it is to have, and change it on its page."
+    ),
     Reason.OBJECT_MISSING: (
         "Stripe does not know what the event is about. Perhaps the key belongs to another account."
     ),

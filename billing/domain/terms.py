@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -83,3 +84,18 @@ def maintenance_end(facts: TermFacts, at: datetime) -> datetime | None:
     if not facts.perpetual or not facts.maintenance:
         return None
     return at.replace(microsecond=0) + timedelta(days=facts.maintenance_days)
+
+
+def maintenance_extended(end: datetime | None, *, days: int, at: datetime) -> datetime:
+    """The end of maintenance after a renewal: counted from the old end, or from `at` when that is past (E32)."""
+    return max(end or at, at).replace(microsecond=0) + timedelta(days=days)
+
+
+def maintenance_left(end: datetime | None, paid: Iterable[tuple[datetime, int]]) -> datetime | None:
+    """The end that renewals give which are still paid: when each was paid, and its days, oldest first.
+
+    `end` is what it was before the first. So a renewal that was paid back takes what it gave, and no more.
+    """
+    for at, days in paid:
+        end = maintenance_extended(end, days=days, at=at)
+    return end

@@ -220,6 +220,10 @@ class Fulfilment(models.Model):
     position = models.PositiveIntegerField(default=0)
     license = models.ForeignKey(License, on_delete=models.PROTECT, related_name="fulfilments")
     issuance = models.OneToOneField(Issuance, null=True, on_delete=models.PROTECT, related_name="fulfilment")
+    maintenance_before = models.DateTimeField(
+        null=True, help_text="Of an order of maintenance: its end until then."
+    )
+    maintenance_days = models.PositiveIntegerField(null=True, help_text="How long it was bought for.")
     created_at = models.DateTimeField()
 
     class Meta:
@@ -248,6 +252,9 @@ class TierChange(models.Model):
     currency = models.CharField(max_length=3, blank=True)
     amount_minor = models.PositiveBigIntegerField("due now", default=0)
     quote = models.JSONField(default=empty_map)
+    moved = models.JSONField(
+        default=empty_map, help_text="The terms and the price before and after, for the case of a refund."
+    )
     effective_at = models.DateTimeField(null=True)
     stripe_due_at = models.DateTimeField(
         null=True, help_text="When Stripe is told the new price of the subscription; empty: nothing to tell."

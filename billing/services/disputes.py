@@ -8,24 +8,27 @@ from datetime import datetime
 from django.db import transaction
 
 from billing import gateway
-from billing.domain.enums import PaymentState
+from billing.domain.enums import GONE_BACK, PaymentState
+from billing.domain.parking import Reason
 from billing.domain.payments import DisputeStanding, refunded_state, standing_of
 from billing.gateway import DisputeFacts
 from billing.models import MerchantProfile, Payment
-from billing.parked import Early
+from billing.parked import Early, Parked
 from billing.services.recording import payment_event
-from billing.services.refunds import ROUNDS, bought, hold, payment_of_money
+from billing.services.refunds import ROUNDS, hold, payment_of_money
+from billing.services.reversals import bought, payment_reverse
 from history.domain.kinds import Kind
 from licenses.domain.enums import LicenseStatus
-from licenses.errors import AlreadyRevoked, LicenseRevoked, LicenseSuspended
+from licenses.errors import LicenseRevoked, LicenseSuspended
 from licenses.models import License
-from licenses.services.lifecycle import license_reinstate, license_revoke, license_suspend
+from licenses.services.lifecycle import license_reinstate, license_suspend
 
 
 def dispute_follow(*, merchant: MerchantProfile, dispute_id: str, actor: str, at: datetime) -> bool:
     """A dispute was opened, moved or closed. False when its money is none of ours.
 
-    An inquiry does nothing. Guarded by the payment's revision, as `payment_sync`.
+    An inquiry does nothing. Guarded by the payment's revision, as `payment_sync`. Raises Parked when it is lost
+    and what the payment gave cannot be taken back by itself.
     """
     facts = gateway.dispute_read(merchant, dispute_id)
     reference = facts.payment_intent or facts.charge
@@ -38,9 +41,12 @@ def dispute_follow(*, merchant: MerchantProfile, dispute_id: str, actor: str, at
         facts = gateway.dispute_read(merchant, dispute_id)
         with transaction.atomic():
             row = hold(known)
-            if row.revision == revision:
-                _write(row, facts, actor, at)
-                return True
+            if row.revision != revision:
+                continue
+            settled = _write(row, facts, actor, at)
+        if not settled:
+            raise Parked(Reason.CHANGED_SINCE, f"Payment {row.reference}.")
+        return True
     raise Early("The payment is being written by others.")
 
 
@@ -49,10 +55,11 @@ def reason_of(dispute_id: str) -> str:
     return f"Disputed payment: {dispute_id}"
 
 
-def _write(row: Payment, facts: DisputeFacts, actor: str, at: datetime) -> None:
+def _write(row: Payment, facts: DisputeFacts, actor: str, at: datetime) -> bool:
+    """False when a person must decide what becomes of what was paid for."""
     standing = standing_of(facts.status)
     if standing is DisputeStanding.NONE:
-        return
+        return True
     mine = row.dispute_ref == facts.id
     before = (row.dispute_ref, row.state)
     row.state = _state(row, standing, mine=mine)
@@ -61,7 +68,7 @@ def _write(row: Payment, facts: DisputeFacts, actor: str, at: datetime) -> None:
     row.revision += 1
     row.save(update_fields=["dispute_ref", "revision", "state"])
     if before == (row.dispute_ref, row.state):
-        return
+        return True
     kind = Kind.DISPUTE_OPENED if standing is DisputeStanding.OPEN else Kind.DISPUTE_CLOSED
     data = {
         "dispute": facts.id,
@@ -72,8 +79,12 @@ def _write(row: Payment, facts: DisputeFacts, actor: str, at: datetime) -> None:
         "reference": row.reference,
     }
     payment_event(kind, row, data, actor=actor, at=at)
+    if row.state in GONE_BACK:  # lost, or won after all of it was refunded
+        why = "Lost" if row.state == PaymentState.CHARGED_BACK else "Refunded in full"
+        return payment_reverse(payment=row, reason=f"{why}: {reason_of(facts.id)}", actor=actor, at=at)
     for license_ in bought(row):
         _apply(license_, standing, facts.id, actor, at)
+    return True
 
 
 def _state(row: Payment, standing: DisputeStanding, *, mine: bool) -> PaymentState:
@@ -93,9 +104,6 @@ def _apply(row: License, standing: DisputeStanding, dispute_id: str, actor: str,
         case DisputeStanding.OPEN:
             with suppress(LicenseSuspended, LicenseRevoked):
                 license_suspend(license=row, reason=reason, actor=actor, at=at)
-        case DisputeStanding.LOST:
-            with suppress(AlreadyRevoked):
-                license_revoke(license=row, reason=f"Lost: {reason}", actor=actor, at=at)
         case DisputeStanding.WON:
             row.refresh_from_db(fields=["status", "status_reason"])
             if (row.status, row.status_reason) == (LicenseStatus.SUSPENDED, reason):

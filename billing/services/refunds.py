@@ -1,15 +1,14 @@
-"""Money that went back: a full refund revokes what was bought, a part of it is only recorded."""
+"""Money that went back: a full refund takes back what was paid for, a part of it is only recorded."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import QuerySet
 
 from billing import gateway
-from billing.domain.enums import PaymentState, Purpose
+from billing.domain.enums import PaymentState
 from billing.domain.parking import Reason
 from billing.domain.payments import refunded_state
 from billing.gateway import IntentFacts
@@ -17,12 +16,10 @@ from billing.models import MerchantProfile, Payment
 from billing.parked import Early, Parked
 from billing.services.recording import payment_event
 from billing.services.renewing import invoice_settle
+from billing.services.reversals import payment_reverse
 from billing.services.settling import payment_settle
 from config.kit.locks import locked
 from history.domain.kinds import Kind
-from licenses.errors import AlreadyRevoked
-from licenses.models import License
-from licenses.services.lifecycle import license_revoke
 
 ROUNDS = 5
 INTENT = "pi_"
@@ -62,9 +59,10 @@ def payment_of_money(
 
 
 def payment_sync(*, payment: Payment, actor: str, at: datetime) -> Payment:
-    """Write how much of a payment Stripe says went back; revoke when that is all of it.
+    """Write how much of a payment Stripe says went back; take back what it gave when that is all of it.
 
-    Guarded by the revision as `subscription_sync`. Raises Parked when a refund came back after that.
+    Guarded by the revision as `subscription_sync`. Raises Parked when a refund came back after that, and when
+    what the payment gave cannot be taken back by itself.
     """
     known = Payment.objects.filter(pk=payment.pk)
     for _ in range(ROUNDS):
@@ -74,9 +72,9 @@ def payment_sync(*, payment: Payment, actor: str, at: datetime) -> Payment:
             row = hold(known)
             if row.revision != revision:
                 continue
-            returned = _write(row, facts, actor, at)
-        if returned:
-            raise Parked(Reason.REFUND_FAILED, f"Payment {row.reference}.")
+            problem = _write(row, facts, actor, at)
+        if problem is not None:
+            raise Parked(problem, f"Payment {row.reference}.")
         return row
     raise Early("The payment is being written by others.")
 
@@ -86,15 +84,8 @@ def hold(rows: QuerySet[Payment]) -> Payment:
     return locked(rows.select_related("account", "merchant", "offer")).get()
 
 
-def bought(payment: Payment) -> list[License]:
-    """The licenses that stand and fall with a payment: those that it bought or renewed."""
-    if payment.purpose != Purpose.PURCHASE:
-        return []
-    return [row.license for row in payment.fulfilments.select_related("license").order_by("position")]
-
-
-def _write(row: Payment, facts: IntentFacts, actor: str, at: datetime) -> bool:
-    """True when a payment that was refunded in full is no longer."""
+def _write(row: Payment, facts: IntentFacts, actor: str, at: datetime) -> Reason | None:
+    """Why a person must look at it: a full refund that failed, or came after other changes."""
     before, was = row.refunded_minor, row.state
     row.refunded_minor = sum(charge.refunded_minor for charge in facts.charges)
     row.revision += 1
@@ -102,7 +93,7 @@ def _write(row: Payment, facts: IntentFacts, actor: str, at: datetime) -> bool:
         row.state = refunded_state(amount_minor=row.amount_minor, refunded_minor=row.refunded_minor)
     row.save(update_fields=["refunded_minor", "revision", "state"])
     if row.refunded_minor == before:
-        return False
+        return None
     data = {
         "reference": row.reference,
         "currency": row.currency,
@@ -111,10 +102,7 @@ def _write(row: Payment, facts: IntentFacts, actor: str, at: datetime) -> bool:
         "state": str(row.state),
     }
     payment_event(Kind.PAYMENT_REFUNDED, row, data, actor=actor, at=at)
-    if row.state == PaymentState.REFUNDED:
-        for license_ in bought(row):
-            with suppress(AlreadyRevoked):
-                license_revoke(
-                    license=license_, reason=f"Refunded in full: {row.reference}"[:500], actor=actor, at=at
-                )
-    return was == PaymentState.REFUNDED and row.state != PaymentState.REFUNDED
+    if row.state != PaymentState.REFUNDED:
+        return Reason.REFUND_FAILED if was == PaymentState.REFUNDED else None
+    reason = f"Refunded in full: {row.reference}"
+    return None if payment_reverse(payment=row, reason=reason, actor=actor, at=at) else Reason.CHANGED_SINCE

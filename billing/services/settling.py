@@ -128,11 +128,13 @@ def _deliver(
         )  # fmt: skip
     if checkout.license is None:
         return []
+    given = Fulfilment(payment=payment, position=0, license=checkout.license, created_at=at)
     if checkout.purpose == Purpose.MAINTENANCE:
-        maintenance_extend(license=checkout.license, at=at, actor=actor)
+        extension = maintenance_extend(license=checkout.license, at=at, actor=actor)
+        given.maintenance_before, given.maintenance_days = extension.before, extension.days
     else:
         tier_change_apply(change=checkout.tier_change, at=at, actor=actor)
-    Fulfilment.objects.create(payment=payment, position=0, license=checkout.license, created_at=at)
+    given.save(force_insert=True)
     return [checkout.license]
 
 

@@ -17,6 +17,7 @@ from config.kit.errors import Refusal
 log = structlog.get_logger(__name__)
 AGAIN: Final = timedelta(minutes=15)
 BATCH: Final = 100
+GIVEN_UP: Final = (TierChangeState.CANCELLED, TierChangeState.REVERTED)
 
 
 def tier_changes_tell(*, at: datetime, limit: int = BATCH) -> int:
@@ -40,7 +41,7 @@ def tier_changes_tell(*, at: datetime, limit: int = BATCH) -> int:
 
 
 def _tell(change: TierChange) -> None:
-    cycle, given_up = change.subscription, change.state == TierChangeState.CANCELLED
+    cycle, given_up = change.subscription, change.state in GIVEN_UP
     offer = cycle.offer if cycle and given_up else change.to_offer
     if cycle is None or offer is None or offer.type != OfferType.SUBSCRIPTION:
         return

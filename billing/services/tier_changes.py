@@ -1,4 +1,4 @@
-"""A license moves to another plan (C29): applying a change, and giving one up.
+"""A license moves to another plan (C29): applying a change, giving one up, and undoing one that was paid back.
 
 The key string stays: online validation follows the row at once, and keys that are out say what they say.
 """
@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db import transaction
 
-from billing.domain.enums import SubscriptionState, TierChangeState
-from billing.models import Subscription, TierChange
+from billing.domain.enums import Purpose, SubscriptionState, TierChangeState
+from billing.models import Fulfilment, Subscription, TierChange
 from billing.selectors.orders import subscription_of
 from billing.services.reservations import record_change
 from billing.terms import quote_of
@@ -48,14 +48,18 @@ def tier_change_apply(*, change: TierChange, at: datetime, actor: str) -> TierCh
             raise TierChangeOver
         if license_.status == LicenseStatus.REVOKED:
             raise LicenseRevoked
-        _move(license_, row.to_plan, actor=actor, at=at)
+        before = _terms(license_)
+        _move(license_, row, actor=actor, at=at)
+        row.moved = {"from": before, "to": _terms(license_)}
         told = row.state == TierChangeState.SCHEDULED  # then the new price was told when it was scheduled
         row.subscription = _reprice(row, license_) or row.subscription
         row.state, row.effective_at, row.ended_at = TierChangeState.APPLIED, at, at
         if row.subscription is not None and row.to_offer is not None and not told:
             row.stripe_due_at = at
             enqueue(TELL)
-        row.save(update_fields=["subscription", "state", "effective_at", "ended_at", "stripe_due_at"])
+        row.save(
+            update_fields=["subscription", "state", "effective_at", "ended_at", "stripe_due_at", "moved"]
+        )
         record_change("tier_change.applied", row, actor=actor, at=at)
     return row
 
@@ -86,6 +90,27 @@ def tier_change_cancel(*, change: TierChange, reason: str, actor: str, at: datet
     return row
 
 
+def tier_change_revert(*, change: TierChange, actor: str, at: datetime) -> bool:
+    """Undo a change whose money went back: the plan, the terms and the price of before. In the caller's transaction.
+
+    False when the license changed again since, or a period was paid under the new plan: that is for a person.
+    Done twice it changes nothing, and a revoked license stays as it is.
+    """
+    license_ = license_lock(change.license)
+    row = change_lock(change)
+    if row.state != TierChangeState.APPLIED or license_.status == LicenseStatus.REVOKED:
+        return True
+    if _moved_on(row, license_):
+        return False
+    _restore(license_, row, actor=actor, at=at)
+    if "cycle" in row.moved:
+        _reprice_back(row, at)
+    row.state, row.ended_at = TierChangeState.REVERTED, at
+    row.save(update_fields=["state", "ended_at", "stripe_due_at"])
+    record_change("tier_change.reverted", row, actor=actor, at=at)
+    return True
+
+
 def change_lock(change: TierChange) -> TierChange:
     """Lock and re-read a change, after the license's row. Call inside a transaction."""
     rows = TierChange.objects.select_related(
@@ -94,19 +119,49 @@ def change_lock(change: TierChange) -> TierChange:
     return locked(rows.filter(pk=change.pk)).get()
 
 
-def _move(row: License, plan: Plan, *, actor: str, at: datetime) -> None:
-    before, old = row.posture, row.plan
+def _terms(row: License) -> dict[str, Any]:
+    """What a change of plan may change of a license, as it stands."""
+    end = row.expires_at.isoformat() if row.expires_at else None
+    kept = {name: getattr(row, name) for name in FROM_PLAN}
+    return {**kept, "entitlements": dict(row.entitlements), "plan": row.plan_id, "expires_at": end}
+
+
+def _move(row: License, change: TierChange, *, actor: str, at: datetime) -> None:
+    plan, old = change.to_plan, row.plan
     row.plan, row.plan_code = plan, plan.slug
     for name in FROM_PLAN:
         value = getattr(plan, name)
         setattr(row, name, dict(value) if name == "entitlements" else value)
-    if bool(old.duration_days) != bool(plan.duration_days):
+    if change.forced and bool(old.duration_days) != bool(plan.duration_days):
         row.expires_at = _end(row, plan, at)
     check_terms(row)
+    _save(row, actor=actor, at=at)
+
+
+def _save(row: License, *, actor: str, at: datetime) -> None:
+    before = row.posture
     changed = place_posture(row, at)
     row.save(update_fields=["plan", "plan_code", *FROM_PLAN, "expires_at", "posture", "posture_due_at"])
     if changed:
         record_posture(row, before=before, actor=actor, at=at)
+
+
+def _moved_on(change: TierChange, row: License) -> bool:
+    """Whether anything came after a change that undoing it would undo, too."""
+    later = TierChange.objects.filter(license=row, pk__gt=change.pk)
+    if later.filter(state__in=(TierChangeState.APPLIED, *PENDING)).exists():
+        return True
+    paid = Fulfilment.objects.filter(license=row, payment__purpose=Purpose.PURCHASE)
+    return paid.filter(created_at__gt=change.effective_at).exists() or change.moved.get("to") != _terms(row)
+
+
+def _restore(row: License, change: TierChange, *, actor: str, at: datetime) -> None:
+    was = change.moved["from"]
+    row.plan, row.plan_code = change.from_plan, change.from_plan.slug
+    for name in FROM_PLAN:
+        setattr(row, name, was[name])
+    row.expires_at = datetime.fromisoformat(was["expires_at"]) if was["expires_at"] else None
+    _save(row, actor=actor, at=at)
 
 
 def _end(row: License, plan: Plan, at: datetime) -> datetime | None:
@@ -125,10 +180,22 @@ def _reprice(change: TierChange, license_: License) -> Subscription | None:
     if found is None or change.to_offer is None or found.state not in RENEWING:
         return None
     row = locked(Subscription.objects.filter(pk=found.pk)).get()
-    changes: dict[str, Any] = {"offer": change.to_offer}
-    changes["amount_minor"] = quote_of(change.to_offer, managed_products=row.managed_products).total_minor
-    for name, value in changes.items():
-        setattr(row, name, value)
+    change.moved["cycle"] = {"offer": row.offer_id, "amount_minor": row.amount_minor}
+    amount = quote_of(change.to_offer, managed_products=row.managed_products).total_minor
+    return _priced(row, change.to_offer.pk, amount)
+
+
+def _reprice_back(change: TierChange, at: datetime) -> None:
+    """The price of before counts from the next period on; Stripe is told."""
+    was = change.moved["cycle"]
+    row = locked(Subscription.objects.filter(pk=change.subscription_id)).get()
+    change.subscription = _priced(row, was["offer"], was["amount_minor"])
+    change.stripe_due_at = at
+    enqueue(TELL)
+
+
+def _priced(row: Subscription, offer_id: int, amount_minor: int) -> Subscription:
+    row.offer_id, row.amount_minor = offer_id, amount_minor
     row.revision += 1
-    row.save(update_fields=[*changes, "revision"])
+    row.save(update_fields=["offer", "amount_minor", "revision"])
     return row

@@ -150,7 +150,12 @@ class Kind(StrEnum):
     TIER_CHANGE_SCHEDULED = "tier_change.scheduled", "A license changes its plan at its next renewal."
     TIER_CHANGE_APPLIED = "tier_change.applied", "A license moved to another plan."
     TIER_CHANGE_CANCELLED = "tier_change.cancelled", "A change of plan was given up."
+    TIER_CHANGE_REVERTED = "tier_change.reverted", "A change of plan was undone: its money went back."
     MAINTENANCE_EXTENDED = "maintenance.extended", "A perpetual license may use new releases for longer."
+    MAINTENANCE_WITHDRAWN = (
+        "maintenance.withdrawn",
+        "Paid maintenance was taken back: its money went back.",
+    )
     STRIPE_EVENT_PARKED = "stripe_event.parked", "A webhook event of Stripe's waits for a person."
     STRIPE_EVENT_RERUN = "stripe_event.rerun", "Staff had a webhook event of Stripe's worked on again."
     CATALOGUE_SYNCED = "catalogue.synced", "Stripe was told of offers and coupons."

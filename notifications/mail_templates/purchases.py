@@ -59,7 +59,7 @@ def _cycle(**changed: Any) -> dict[str, Any]:
 
 
 def _refunded(**changed: Any) -> dict[str, Any]:
-    return _common(full=True, refunded="1,428.00 EUR", licenses=[_ID], **changed)
+    return _common(full=True, lost="", refunded="1,428.00 EUR", licenses=[_ID]) | changed
 
 
 PURCHASE = MailTemplate(
@@ -94,7 +94,8 @@ REFUNDED = MailTemplate(
     stream=Stream.TRANSACTIONAL,
     samples={
         "in whole": _refunded,
-        "in part": lambda: _refunded() | {"full": False, "refunded": "100.00 EUR"},
+        "in part": lambda: _refunded(full=False, refunded="100.00 EUR"),
+        "maintenance, in whole": lambda: _refunded(lost="maintenance"),
         "hostile names": lambda: _refunded(name=_HOSTILE, account=_HOSTILE, offer=_HOSTILE),
     },
 )

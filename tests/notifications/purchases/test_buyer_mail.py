@@ -93,7 +93,16 @@ def test_a_refund_is_told_once_for_each_sum(buy, tell):
     first, second = Message.objects.order_by("pk")
     assert "10.00 EUR are on the way back" in parts(first).text
     assert "Your license stays as it is." in parts(first).text
-    assert bought.license.public_id in parts(second).text
+    assert f"no longer works:\n- {bought.license.public_id}" in parts(second).text
+
+
+def test_a_refund_of_maintenance_leaves_the_license_alone(buy, tell):
+    """E32."""
+    bought = buy(purpose="maintenance")
+    tell(bought.payment, "payment.refunded", refunded_minor=12_000, state="refunded")
+    text = parts(Message.objects.get()).text
+    assert f"The maintenance that it paid for no longer counts:\n- {bought.license.public_id}" in text
+    assert "no longer works" not in text
 
 
 @pytest.fixture
