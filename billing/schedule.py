@@ -7,7 +7,7 @@ from typing import Any
 from celery.schedules import crontab
 
 BEAT: dict[str, Any] = {
-    # behind the message that each stored event sends: due retries, and what a dead worker left
+    # behind the messages that stored events send: due retries, and what a dead worker left
     "billing.sweep_inbox": {
         "task": "billing.sweep_inbox",
         "schedule": 5.0,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from celery import current_app, shared_task
 from django.db import transaction
@@ -63,6 +65,27 @@ def test_a_debounced_task_is_sent_once_in_a_while():
     kit._last_sent.clear()
     kit.debounce("tests.note", seconds=60)
     assert done == [0, 0]
+
+
+@pytest.fixture
+def sent(settings, monkeypatch):
+    """What is handed to the broker, with the time that it is to wait."""
+    settings.CELERY_TASK_ALWAYS_EAGER = False
+    waits: list[float] = []
+    monkeypatch.setattr(
+        current_app, "send_task", lambda _name, *, countdown=None, **_: waits.append(countdown or 0.0)
+    )
+    return waits
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_comes_right_after_a_debounced_task_wakes_one_more_at_the_end_of_its_time(sent, monkeypatch):
+    """A second change does not wait for the sweep, and a hundred cost no more messages than one a window."""
+    instants = iter((100.0, 100.25, 100.25, 100.75, 101.5, 103.5))
+    monkeypatch.setattr(kit, "time", SimpleNamespace(monotonic=lambda: next(instants)))
+    for _ in range(6):
+        kit.debounce("tests.note", seconds=1)
+    assert sent == [0.0, 0.75, 0.5, 0.0]
 
 
 @pytest.fixture
