@@ -15,7 +15,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -173,7 +173,7 @@ def test_every_purchase_of_a_storm_becomes_one_license(size, office, stripe, one
     _redeliver_until_taken(stripe, office)
     office.close()
     _finish()
-    assert office.killed == ROUNDS * 2
+    assert office.killed >= ROUNDS * 2
     assert set(statuses) <= {0, 200, 400}, "0 is a connection that was lost with its server"
     assert 0 < statuses[400] <= ROUNDS * 10
     _check(purchases)
@@ -190,7 +190,7 @@ def _pay(stripe: Any, offers: list[Any], account: Any, purchases: int) -> None:
 
 
 def _storm(stripe: Any, office: Office, times: int) -> Counter[int]:
-    """Deliver in rounds, with a process killed twice in each."""
+    """Deliver in rounds. In each two processes are killed at its beginning, and others as long as it lasts."""
     statuses: Counter[int] = Counter()
     for number in range(ROUNDS):
         share = times // ROUNDS + (number < times % ROUNDS)
@@ -200,6 +200,8 @@ def _storm(stripe: Any, office: Office, times: int) -> Counter[int]:
             )
             for _ in range(2):
                 time.sleep(office.chance.uniform(0.2, 1.5))  # the moment of the loss is the point of this
+                office.kill_one()
+            while not wait([told], timeout=office.chance.uniform(2, 6)).done:
                 office.kill_one()
             statuses.update({int(code): count for code, count in told.result()["statuses"].items()})
         office.wait()
@@ -238,6 +240,7 @@ def _check(purchases: int) -> None:
     _read_history()
     assert Message.objects.filter(template="purchase").count() == purchases
     assert BusMessage.objects.count() == purchases
+    sequence(at=clocks.now())  # what making the mails has added
     verdict = verify()
     assert verdict.problem is None
     assert verdict.size == Event.objects.count()
