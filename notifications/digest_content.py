@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from config.kit.csv import csv_lines
 from licenses.domain.enums import Kind, LicenseStatus
+from notifications.digest_follow_ups import NOTHING, FollowUps, follow_ups_at
 from notifications.domain.days import local_day
 from notifications.domain.digest import (
     INTERNAL,
@@ -54,14 +55,18 @@ class Content:
     span: Span
     tally: Tally
     file: bytes
+    follow_ups: FollowUps = NOTHING
 
     @property
     def is_long(self) -> bool:
         return self.tally.total > LINES
 
 
-def content_of(digest: ExpiryDigest, *, day: date) -> Content:
-    """Read the list of a day: one query, streamed; what is kept does not grow beyond `FILE_LINES`."""
+def content_of(digest: ExpiryDigest, *, day: date, at: datetime) -> Content:
+    """Read the list of a day: one query, streamed; what is kept does not grow beyond `FILE_LINES`.
+
+    How follow-ups of trials stand is as of `at`, and left out of the list of another day.
+    """
     span = span_of(
         day,
         ZoneInfo(digest.zone),
@@ -73,7 +78,8 @@ def content_of(digest: ExpiryDigest, *, day: date) -> Content:
     file.write(BOM.encode())
     for piece in csv_lines(HEADER, _rows(expiring_lines(span, digest), tally)):
         file.write(piece.encode())
-    return Content(span, tally, file.getvalue())
+    about_trials = Kind.TRIAL in digest.kinds and local_day(at, span.zone) == day
+    return Content(span, tally, file.getvalue(), follow_ups_at(at) if about_trials else NOTHING)
 
 
 def _rows(lines: Iterator[Line], tally: Tally) -> Iterator[tuple[Any, ...]]:
@@ -119,6 +125,7 @@ def context_of(digest: ExpiryDigest, content: Content, *, at: datetime) -> dict[
         "groups": [group.capitalize() for group in _groups(tally)],
         "summary": list(_summary(digest, content)),
         "sections": list(_sections(digest, content, shown, at)),
+        "follow_ups": content.follow_ups.context(_absolute),
         "hidden": tally.total - sum(len(lines) for lines in shown.values()),
         "list_url": _list_url(digest, span.since, span.until),
         "file": _file(content),

@@ -120,6 +120,7 @@ class Kind(StrEnum):
     EVIDENCE_BLOCKED = "evidence.blocked", "A package of evidence is blocked again."
     EVIDENCE_APPROVED = "evidence.approved", "A version of a package of evidence was approved."
     EVIDENCE_REJECTED = "evidence.rejected", "A version of a package of evidence was rejected."
+    EVIDENCE_OVERDUE = "evidence.overdue", "The follow-up of a trial that ended is late: blocked for days."
     EVIDENCE_EXPORTED = "evidence.exported", "A public-safe export of evidence was made."
     EVALUATOR_NOTIFIED = "evaluator.notified", "The evaluator is to be told how a trial ended."
     EVALUATOR_DELIVERY = "evaluator.delivery", "How far the notification of an evaluator has come."

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from notifications.digest_content import LINES, Content, context_of
+from notifications.digest_follow_ups import NOTHING, FollowUps
 from notifications.domain.digest import Line, Tally, Told, span_of
 from notifications.mail_templates.kinds import MailTemplate
 from notifications.models import ExpiryDigest, Stream
@@ -29,7 +30,11 @@ _ROWS: tuple[tuple[float, str, str, str, int, str], ...] = (
 
 
 def sample(
-    rows: Iterable[tuple[float, str, str, str, int, str]] = _ROWS, *, at: datetime = _AT, **settings: Any
+    rows: Iterable[tuple[float, str, str, str, int, str]] = _ROWS,
+    *,
+    at: datetime = _AT,
+    follow_ups: FollowUps = NOTHING,
+    **settings: Any,
 ) -> dict[str, Any]:
     """What a run hands over, made from rows instead of the database."""
     zone = ZoneInfo(_ZONE)
@@ -48,7 +53,7 @@ def sample(
                 days_left=span.days_left(expires_at), section=span.section(expires_at),
             )
         )  # fmt: skip
-    return context_of(digest, Content(span, tally, b""), at=at)
+    return context_of(digest, Content(span, tally, b"", follow_ups), at=at)
 
 
 def _long() -> dict[str, Any]:
@@ -73,9 +78,10 @@ TEMPLATE = MailTemplate(
     about="Staff are told once a day which licenses expired and which are about to.",
     stream=Stream.DIGEST,
     samples={
-        "a usual day": lambda: sample(include_internal=True),
+        "a usual day": lambda: sample(include_internal=True, follow_ups=FollowUps(0, 3)),
         "one license": lambda: sample(_ROWS[3:4]),
         "nothing to list": lambda: sample(()),
+        "only trials": lambda: sample((), follow_ups=FollowUps(2, 5)),
         "a long list": _long,
         "made late": lambda: sample(at=_AT + timedelta(days=2)),
         "hostile names": lambda: sample([(0.5, _HOSTILE, _HOSTILE, "commercial", 1, _HOSTILE + "long" * 40)]),

@@ -59,7 +59,7 @@ def digest_run(*, digest: ExpiryDigest, day: date, actor: str, at: datetime) -> 
     known = selectors.made(digest, day)
     if known is not None:
         return Made(known, new=False)
-    content = content_of(digest, day=day)
+    content = content_of(digest, day=day, at=at)
     with transaction.atomic():
         row = locked(ExpiryDigest.objects.filter(pk=digest.pk)).first()
         if row is None:
@@ -74,7 +74,7 @@ def digest_preview(*, digest: ExpiryDigest, at: datetime, day: date | None = Non
     """The mail of a day (today) as it would be now. Raises Invalid for a day to come or long past."""
     day = day or today(digest, at)
     _check_day(digest, day, at)
-    content = content_of(digest, day=day)
+    content = content_of(digest, day=day, at=at)
     return Preview(day, content, render(TEMPLATE, context_of(digest, content, at=at)))
 
 
@@ -129,7 +129,7 @@ def _make(digest: ExpiryDigest, content: Content, actor: str, at: datetime) -> D
 def _state(digest: ExpiryDigest, content: Content) -> DigestRun.State:
     if not digest.recipients:
         return DigestRun.State.NO_RECIPIENT
-    if not content.tally.total and not digest.send_empty:
+    if not (content.tally.total or content.follow_ups.overdue or digest.send_empty):
         return DigestRun.State.EMPTY
     return DigestRun.State.SENT
 

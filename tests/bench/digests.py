@@ -74,7 +74,7 @@ def _most() -> int:
 
 
 def _selection(digest: ExpiryDigest, size: int) -> Result:
-    span = content_of(digest, day=DAY).span
+    span = content_of(digest, day=DAY, at=AT).span
     bounds = [span.first, span.until]
 
     def ours() -> None:
@@ -113,7 +113,7 @@ def _rendering(digest: ExpiryDigest) -> Result:
 
 def _make(digest: ExpiryDigest) -> int:
     """Everything but the sending; return the size of the mail with its file."""
-    content = content_of(digest, day=DAY)
+    content = content_of(digest, day=DAY, at=AT)
     mail = render("expiry_digest", context_of(digest, content, at=AT))
     return len(mail.html) + len(mail.text) + len(content.file)
 

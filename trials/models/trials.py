@@ -72,6 +72,9 @@ class Trial(models.Model):
     first_touch = models.JSONField(default=dict, blank=True, help_text="source, medium, campaign, at.")
     last_touch = models.JSONField(default=dict, blank=True)
     nudged_at = models.DateTimeField(null=True)
+    overdue_at = models.DateTimeField(
+        null=True, editable=False, help_text="When history was told that its follow-up is late."
+    )
     created_at = models.DateTimeField(default=now)
 
     class Meta:

@@ -38,7 +38,7 @@ def test_every_number_leads_to_as_many_licenses(make_digest, signed_in, superadm
     """D13: links into the admin to the filtered list."""
     digest = make_digest(zone="Pacific/Auckland", created_at=at - 5 * DAY, **fields)
     browser = signed_in(superadmin)
-    context = context_of(digest, content_of(digest, day=date(2026, 3, 2)), at=at)
+    context = context_of(digest, content_of(digest, day=date(2026, 3, 2), at=at), at=at)
 
     links = [(row["url"], row["count"]) for row in context["summary"]]
     links += [(cell["url"], cell["count"]) for row in context["summary"] for cell in row["cells"]]

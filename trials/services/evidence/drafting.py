@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import structlog
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -26,13 +27,14 @@ from trials.services.evidence.packages import (
 )
 
 BATCH = 200
+log = structlog.get_logger(__name__)
 
 
 def evidence_draft(*, at: datetime, limit: int = 100_000) -> int:
     """Open what is missing for every trial that is past its end: access, expiry and follow-up (B17).
 
-    Small batches by key, each trial under its lock: safe to run twice, late and in parallel. Returns how many
-    trials got drafts.
+    Small batches by key, each trial under its lock: safe to run twice, late and in parallel. One that fails is
+    logged, stays in the report of what ended silently, and keeps none of the others. Returns how many got drafts.
     """
     drafted = after = 0
     while drafted < limit:
@@ -40,8 +42,16 @@ def evidence_draft(*, at: datetime, limit: int = 100_000) -> int:
         if not rows:
             break
         after = rows[-1].pk
-        drafted += sum(trial_draft(trial=row, at=at) for row in rows)
+        drafted += sum(_drafted(row, at) for row in rows)
     return drafted
+
+
+def _drafted(row: Trial, at: datetime) -> bool:
+    try:
+        return trial_draft(trial=row, at=at)
+    except Exception:
+        log.exception("evidence_draft_failed", trial=str(row.uid))
+        return False
 
 
 def trials_without_follow_up(at: datetime) -> QuerySet[Trial]:

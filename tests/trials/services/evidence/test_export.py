@@ -20,7 +20,8 @@ from licenses.services.artifacts import artifact_text
 from trials.domain.evidence.words import StageName
 from trials.evidence_export import evidence_export, evidence_markdown
 from trials.evidence_lists import expired_without_follow_up, license_checks_due, waiting_for_approval
-from trials.models import EvidencePackage, Handoff
+from trials.models import EvidencePackage, Handoff, Trial, TrialProgram
+from trials.services.evidence.daily import evidence_tend
 from trials.services.evidence.drafting import evidence_change, evidence_draft
 from trials.services.evidence.packages import latest_of
 from trials.services.running import trial_revoke, trial_sweep
@@ -134,6 +135,37 @@ def test_the_daily_job_leaves_nothing_silent(running, at, monkeypatch):
     assert list(expired_without_follow_up(late + timedelta(days=3))) == [running]
     assert not license_checks_due(late).exists()  # found open, in its grace
     assert list(license_checks_due(late + timedelta(days=2))) == [running]
+
+
+def test_a_late_follow_up_is_told_once_a_trial(running, at):
+    """B17: readers of history learn of it, by ids and counts; a follow-up that is done is not late."""
+    trial_sweep(at=running.ends_at)
+    evidence_tend(at=running.ends_at)
+    overdue = Event.objects.filter(kind="evidence.overdue")
+    evidence_tend(at=running.ends_at + timedelta(days=2))
+    assert not overdue.exists()
+    for days in (3, 4):
+        evidence_tend(at=running.ends_at + timedelta(days=days))
+    told = overdue.get()
+    package = latest_of(running, StageName.FOLLOW_UP)
+    assert told.subject == f"trial:{running.uid}"
+    assert told.data == {
+        "program": running.program.slug, "license": running.license.public_id, "package": str(package.uid),
+        "version": 1, "blockers": len(package.blockers),
+    }  # fmt: skip
+
+
+def test_one_trial_that_cannot_be_drafted_keeps_no_other_from_its_drafts(running, program, ask):
+    """B17: it stays in the report of what ended silently."""
+    other = ask(program, "bo@globex.example").granted.trial
+    # a program whose row holds a word that no version knows
+    broken = TrialProgram.objects.get(pk=program.pk)
+    broken.pk, broken.slug, broken.default, broken.access_channel = None, "broken", False, "pigeon"
+    broken.save(force_insert=True)
+    Trial.objects.filter(pk=running.pk).update(program=broken)
+    late = max(running.ends_at, other.ends_at) + timedelta(hours=1)
+    assert evidence_draft(at=late) == 1
+    assert list(expired_without_follow_up(late)) == [running]
 
 
 def test_ready_packages_wait_for_an_approver(revoked):
