@@ -8,6 +8,7 @@ docs/evidence.schema.json.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +20,7 @@ from config.kit.errors import NotFound
 from history.domain.kinds import Kind
 from history.models import Event
 from history.services.proving import NotYetProvable, inclusion_prove
-from trials.domain.evidence.gates import Evaluation, FieldKind, PackageFacts, evaluate
+from trials.domain.evidence.gates import Evaluation, Field, FieldKind, PackageFacts, evaluate
 from trials.domain.evidence.references import UnfitReference, check_reference
 from trials.domain.evidence.stages import STAGES
 from trials.domain.evidence.words import StageName
@@ -29,6 +30,7 @@ from trials.services.events import record_trial
 
 SCHEMA = "signet.evidence/1"
 REDACTED = "[redacted]"
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{8,15}(?:\+00:00|Z)")
 LEFT_OUT = (
     "customer_records",
     "crm_payloads_and_credentials",
@@ -98,6 +100,17 @@ class _Safe:
             return REDACTED
         return text
 
+    def member(self, field: Field, text: str) -> str:
+        """A word of its list, an instant, or a reference."""
+        if field.kind is FieldKind.REFERENCE:
+            return self(text)
+        if field.kind is FieldKind.CHOICE:
+            fits = text in {word.value for word in field.words or ()}
+        else:
+            fits = _INSTANT.fullmatch(text) is not None
+        self.redacted += not fits
+        return text if fits else REDACTED
+
 
 def _package(row: EvidencePackage, facts: PackageFacts, safe: _Safe) -> dict[str, Any]:
     stage = STAGES[StageName(row.stage)]
@@ -106,7 +119,7 @@ def _package(row: EvidencePackage, facts: PackageFacts, safe: _Safe) -> dict[str
     for field in stage.fields:
         text = row.values.get(field.name, "")
         if text:
-            by_kind[field.kind][field.name] = text
+            by_kind[field.kind][field.name] = safe.member(field, text)
     decisions = list(row.approvals.order_by("id"))
     return {
         "package": f"evidence:{row.uid}",
@@ -122,7 +135,7 @@ def _package(row: EvidencePackage, facts: PackageFacts, safe: _Safe) -> dict[str
         ],
         "labels": by_kind[FieldKind.CHOICE],
         "times": {**by_kind[FieldKind.INSTANT], "opened_at": _time(row.created_at)},
-        "references": {name: safe(text) for name, text in by_kind[FieldKind.REFERENCE].items()},
+        "references": by_kind[FieldKind.REFERENCE],
         "decisions": [
             {
                 "approved": decision.approved, "by": decision.by, "approver": safe(decision.approver),
@@ -174,7 +187,7 @@ def _check(row: BlockedAccessCheck, safe: _Safe) -> dict[str, Any]:
         "result": row.result,
         "passed": row.result == "blocked",
         "by": row.by,
-        "reason": row.reason,
+        "reason": safe(row.reason),
         "reference": safe(row.reference),
         "at": _time(row.checked_at),
     }

@@ -164,6 +164,7 @@ def test_nothing_forbidden_comes_in_or_is_written_down(way, running, caplog):
         decision = {"digest": digest, "approved": True, "comment": f"see {secret}"}
         assert way.approver.post(way.path("expiry/decide"), decision).status_code == 400
     shown = way.writer.get(way.path("export")).content.decode() + caplog.text
+    shown += way.writer.get(way.path("export"), format="markdown").content.decode()
     shown += json.dumps(list(Event.objects.values_list("data", flat=True)))
     assert "anary" not in shown
     assert "UEsDBBQACAgI" not in shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import itertools
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -13,14 +14,17 @@ import jsonschema
 import pytest
 from django.core.management import CommandError, call_command
 
+from config.kit.sealing import unseal
 from history.models import Event
 from history.services import checkpoint, sequence
+from licenses.models import SigningKey
 from licenses.selectors import latest_issuance
 from licenses.services.artifacts import artifact_text
-from trials.domain.evidence.words import StageName
+from trials.domain.evidence.stages import STAGES
+from trials.domain.evidence.words import AccessCheck, StageName
 from trials.evidence_export import evidence_export, evidence_markdown
 from trials.evidence_lists import expired_without_follow_up, license_checks_due, waiting_for_approval
-from trials.models import EvidencePackage, Handoff, Trial, TrialProgram
+from trials.models import BlockedAccessCheck, EvidencePackage, Handoff, Trial, TrialProgram
 from trials.services.evidence.daily import evidence_tend
 from trials.services.evidence.drafting import evidence_change, evidence_draft
 from trials.services.evidence.packages import latest_of
@@ -88,32 +92,41 @@ def test_a_reader_outside_checks_that_the_record_existed(revoked, at):
 
 
 def test_nothing_forbidden_ever_gets_out(revoked, at, caplog):
-    """B20, B21: a canary of each class, past the checks straight into the rows, is in no export, log or event."""
-    row = latest_of(revoked, StageName.EXPIRY)
+    """B20, B21: canaries of the nine classes, past the checks into every place of the rows that an export shows."""
+    expiry, follow_up = latest_of(revoked, StageName.EXPIRY), latest_of(revoked, StageName.FOLLOW_UP)
     key = artifact_text(issuance=latest_issuance(revoked.license), actor="user:1", at=at)
+    signing_key = unseal(bytes(SigningKey.objects.first().private_sealed)).decode()
     canaries = {
-        "access_evidence_ref": "Ann Canary, 12 Main Street",
-        "access_approval_ref": "crm-token-xoxb-canary-1",
-        "license_ref": key,
-        "evaluator_ref": "-----BEGIN PRIVATE KEY----- canary",
-        "organisation_ref": "ghp_canaryCANARY0123456789canaryCANARY01",
-        "action_owner_ref": "https://tenant:canary@db.example.com/x",
-        "license_revocation_ref": "def license_issue(canary): return 1",
-        "access_revocation_ref": "UEsDBBQACAgI" + "Zk39dkfL" * 6,
-        "renewal_ref": "policy_pack { canary = true }",
+        "customer record": "Ann Canary, 12 Main Street",
+        "CRM credential": "crm-token-xoxb-canary-1",
+        "license key": key,
+        "signing key": signing_key,
+        "registry token": "ghp_canaryCANARY0123456789canaryCANARY01",
+        "tenant secret": "https://tenant:canary@db.example.com/x",
+        "license-service code": "def issue_canary(row): return 1",
+        "trial artifact bytes": "UEsDBBQACAgI" + "Zk39dkfL" * 6,
+        "paid policy pack": "pack.canary { allow = true }",
     }
-    EvidencePackage.objects.filter(pk=row.pk).update(values={**row.values, **canaries})
-    Handoff.objects.filter(package__trial=revoked).update(owner_ref="ann@canary.example")
+    texts = itertools.cycle(canaries.values())
+    for row in (expiry, follow_up):  # a text in each member: references, words and instants alike
+        values = {field.name: next(texts) for field in STAGES[StageName(row.stage)].fields}
+        EvidencePackage.objects.filter(pk=row.pk).update(values=values)
+    for field in ("owner_ref", "next_action_ref", "tracking_ref"):
+        Handoff.objects.filter(package=follow_up).update(**{field: next(texts)})
+    told = {"actor": "user:1", "result": "blocked", "by": "attested", "checked_at": at}
+    for check in AccessCheck:
+        given = {"reason": next(texts)[:60], "reference": next(texts)[:120]}
+        BlockedAccessCheck.objects.create(trial=revoked, check_name=check, **given, **told)
     document = evidence_export(trial=revoked, **ANN, at=at)
-    shown = json.dumps(document) + evidence_markdown(document) + caplog.text
-    shown += json.dumps(
-        list(Event.objects.filter(kind__startswith="evidence.").values_list("data", flat=True))
-    )
-    assert "anary" not in shown
-    assert key not in shown
-    assert "UEsDBBQACAgI" not in shown
-    assert document["counts"]["redacted"] == 11
     jsonschema.validate(document, SCHEMA)
+    shown = json.dumps(document) + evidence_markdown(document) + caplog.text
+    shown += json.dumps(list(Event.objects.values_list("data", flat=True)))
+    for name, text in canaries.items():
+        assert max(text.split(), key=len)[:40] not in shown, name
+    assert "anary" not in shown
+    members = sum(len(STAGES[stage].fields) for stage in (StageName.EXPIRY, StageName.FOLLOW_UP))
+    handed = 3 * Handoff.objects.filter(package=follow_up).count()
+    assert document["counts"]["redacted"] == members + handed + 2 * len(AccessCheck)
 
 
 def test_no_person_stands_in_an_export(revoked, at):
