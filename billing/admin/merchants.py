@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin import display
 from django.core.exceptions import PermissionDenied
@@ -17,17 +18,20 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget,
 
 from billing.admin.offers import MANAGE
 from billing.models import MerchantProfile
+from billing.services.endpoints import webhook_path
 from billing.services.merchants import (
     merchant_create,
     merchant_delete,
     merchant_make_default,
     merchant_update,
 )
+from billing.services.webhook_secrets import secrets_proven
 from config.kit import actors
 from config.kit.admin import tell
 from config.kit.clock import now
-from config.kit.display import label
+from config.kit.display import instant, label
 from config.kit.errors import Refusal
+from config.kit.sealing import SealingKeyMissing
 from licenses.admin.catalogue import CatalogueAdmin, JSONForm
 from trials.admin.program_fields import LinesField
 
@@ -165,7 +169,9 @@ class MerchantAdmin(CatalogueAdmin):
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, form_url: str = "",
                         extra_context: Any = None) -> Any:  # fmt: skip
         row = self.get_object(request, object_id) if object_id else None
-        context: dict[str, Any] = {"said": _said(row)} if row else {}
+        context: dict[str, Any] = {}
+        if row is not None:
+            context = {"said": _said(row), "listening": _listening(row), "again": request.path}
         if row is not None and not row.is_default and self.has_change_permission(request):
             context["make_default"] = reverse("admin:billing_merchantprofile_default", args=[row.pk])
             context["remove"] = reverse("admin:billing_merchantprofile_remove", args=[row.pk])
@@ -192,6 +198,18 @@ def secrets_label(row: MerchantProfile) -> SafeString:
     if own:
         return label(" and ".join(own), "success" if len(own) == len(SECRETS) else "warning")
     return format_html("{}", "of the settings") if row.is_default else label("none", "warning")
+
+
+def _listening(row: MerchantProfile) -> dict[str, Any]:
+    """The address of its events, and whether each webhook secret has proved itself."""
+    try:
+        proofs = secrets_proven(row)
+    except SealingKeyMissing:
+        proofs = []
+    return {
+        "url": f"{settings.BASE_URL}{webhook_path(row)}",
+        "proofs": [(proof.place, proof.last_at and instant(proof.last_at)) for proof in proofs],
+    }
 
 
 def _said(row: MerchantProfile) -> str:

@@ -20,8 +20,8 @@ class SignatureInvalid(Malformed):
     title = "The signature of this event is not valid."
 
 
-def webhook_verify(payload: bytes, header: str, secrets: Sequence[str], *, at: datetime) -> None:
-    """Pass when one `v1` signature of the header fits the body under one of the secrets.
+def webhook_verify(payload: bytes, header: str, secrets: Sequence[str], *, at: datetime) -> list[str]:
+    """The secrets under which one `v1` signature of the header fits the body: at least one of them.
 
     `header` is `Stripe-Signature` as it came; both may hold anything. The time in it may lie five minutes
     before or after `at`, both inclusive. Raises SignatureInvalid (400). Source: docs.stripe.com/webhooks.
@@ -31,9 +31,14 @@ def webhook_verify(payload: bytes, header: str, secrets: Sequence[str], *, at: d
         raise SignatureInvalid
     signed = stamp + b"." + payload
     expected = [hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest().encode() for secret in secrets]
-    matches = [hmac.compare_digest(mine, theirs) for mine in expected for theirs in signatures]
-    if not any(matches):
+    fitted = [
+        secret
+        for secret, mine in zip(secrets, expected, strict=True)
+        if True in [hmac.compare_digest(mine, theirs) for theirs in signatures]
+    ]
+    if not fitted:
         raise SignatureInvalid
+    return fitted
 
 
 def _parts(header: str) -> tuple[bytes | None, list[bytes]]:

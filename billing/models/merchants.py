@@ -34,6 +34,11 @@ class MerchantProfile(models.Model):
     # sealed by config.kit.sealing; never shown again
     api_key = models.BinaryField(null=True, editable=False)
     webhook_secrets = models.BinaryField(null=True, editable=False, help_text="One a line, the newest first.")
+    secrets_seen = models.JSONField(
+        default=empty_map,
+        editable=False,
+        help_text="When an event last fitted each secret, by a part of its hash.",
+    )
     brand = models.CharField(max_length=100, blank=True, help_text="Name in mail and on the pay page.")
     support_email = models.EmailField(blank=True)
     mail_from = models.CharField("mail sender", max_length=200, blank=True)

@@ -50,8 +50,12 @@ def webhook_url(merchant: MerchantProfile, public_url: str) -> str:
     if not _reachable(public_url):
         text = "An address such as https://licenses.example.com, with https unless it is this machine."
         raise Invalid([FieldError("public_url", "invalid", text)])
-    own = "" if merchant.is_default else f"/{merchant.slug}"
-    return f"{public_url.rstrip('/')}{PATH}{own}"
+    return f"{public_url.rstrip('/')}{webhook_path(merchant)}"
+
+
+def webhook_path(merchant: MerchantProfile) -> str:
+    """Where events of a profile come in; the default one's has no name in it."""
+    return PATH if merchant.is_default else f"{PATH}/{merchant.slug}"
 
 
 def _reachable(public_url: str) -> bool:

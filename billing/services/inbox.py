@@ -19,6 +19,7 @@ from billing.domain.stripe_events import read_event
 from billing.errors import UnknownMerchant
 from billing.gateway import SignatureInvalid, secrets_of, webhook_verify
 from billing.models import MerchantProfile, StripeEvent
+from billing.services.webhook_secrets import notes_forget, secrets_note
 from config.kit.enqueue import debounce, enqueue
 from config.kit.errors import Conflict, NotFound, Unavailable
 from config.kit.locks import locked
@@ -67,12 +68,14 @@ def event_receive(*, merchant: str, payload: bytes, signature: str, at: datetime
     `payload` and `signature` (the header) as they came, whatever they hold. Raises SignatureInvalid (400),
     NotListening (503), UnknownMerchant (404), SealingKeyMissing (503); then nothing is stored.
     """
-    listener = _verified(merchant, payload, signature, at)
+    listener, fitted = _verified(merchant, payload, signature, at)
     try:
-        return event_store(merchant_id=listener.merchant_id, payload=payload, at=at) is not None
+        new = event_store(merchant_id=listener.merchant_id, payload=payload, at=at) is not None
     except IntegrityError:  # the profile that was remembered is gone
         listener = _listener(merchant, fresh=True)
-        return event_store(merchant_id=listener.merchant_id, payload=payload, at=at) is not None
+        new = event_store(merchant_id=listener.merchant_id, payload=payload, at=at) is not None
+    secrets_note(merchant_id=listener.merchant_id, fitted=fitted, known=listener.secrets, at=at)
+    return new
 
 
 def event_store(*, merchant_id: int, payload: bytes, at: datetime) -> int | None:
@@ -105,20 +108,19 @@ def event_store(*, merchant_id: int, payload: bytes, at: datetime) -> int | None
 def listeners_forget() -> None:
     """Read profiles and secrets anew at the next event."""
     _listeners.clear()
+    notes_forget()
 
 
-def _verified(merchant: str, payload: bytes, signature: str, at: datetime) -> _Listener:
-    """Whose event it is. A secret that was rolled a moment ago counts at once."""
+def _verified(merchant: str, payload: bytes, signature: str, at: datetime) -> tuple[_Listener, list[str]]:
+    """Whose event it is, and the secrets that fit. A secret that was rolled a moment ago counts at once."""
     listener = _listener(merchant)
     try:
-        webhook_verify(payload, signature, listener.secrets, at=at)
+        return listener, webhook_verify(payload, signature, listener.secrets, at=at)
     except SignatureInvalid:
         fresh = _listener(merchant, fresh=True)
         if fresh.secrets == listener.secrets:
             raise
-        webhook_verify(payload, signature, fresh.secrets, at=at)
-        return fresh
-    return listener
+        return fresh, webhook_verify(payload, signature, fresh.secrets, at=at)
 
 
 def _listener(slug: str, *, fresh: bool = False) -> _Listener:
