@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -78,7 +79,7 @@ def _item(delivery: Fulfilment, text: str) -> dict[str, Any]:
     }
 
 
-_LOST: Final = {Purpose.MAINTENANCE: "maintenance", Purpose.TIER_CHANGE: "change of plan"}
+_LOST: Final[Mapping[str, str]] = {Purpose.MAINTENANCE: "maintenance", Purpose.TIER_CHANGE: "change of plan"}
 """What no longer counts after a full refund, where it is not the license itself."""
 
 

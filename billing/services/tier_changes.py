@@ -103,8 +103,8 @@ def tier_change_revert(*, change: TierChange, actor: str, at: datetime) -> bool:
     if _moved_on(row, license_):
         return False
     _restore(license_, row, actor=actor, at=at)
-    if "cycle" in row.moved:
-        _reprice_back(row, at)
+    if "cycle" in row.moved and row.subscription is not None:
+        _reprice_back(row, row.subscription, at)
     row.state, row.ended_at = TierChangeState.REVERTED, at
     row.save(update_fields=["state", "ended_at", "stripe_due_at"])
     record_change("tier_change.reverted", row, actor=actor, at=at)
@@ -185,10 +185,10 @@ def _reprice(change: TierChange, license_: License) -> Subscription | None:
     return _priced(row, change.to_offer.pk, amount)
 
 
-def _reprice_back(change: TierChange, at: datetime) -> None:
+def _reprice_back(change: TierChange, cycle: Subscription, at: datetime) -> None:
     """The price of before counts from the next period on; Stripe is told."""
     was = change.moved["cycle"]
-    row = locked(Subscription.objects.filter(pk=change.subscription_id)).get()
+    row = locked(Subscription.objects.filter(pk=cycle.pk)).get()
     change.subscription = _priced(row, was["offer"], was["amount_minor"])
     change.stripe_due_at = at
     enqueue(TELL)
