@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin import display
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -22,6 +22,7 @@ from config.kit.admin import ReadOnlyAdmin
 from config.kit.changelist import KeysetList
 from config.kit.clock import now
 from config.kit.display import instant, label
+from history.domain.kinds import Kind
 from history.models import Event
 from licenses.admin.people import names_of
 from trials.admin.evidence_actions import APPROVE, DIALOGS, OF_PACKAGE, OF_TRIAL
@@ -29,11 +30,12 @@ from trials.admin.evidence_pages import board_page, inbox_page, silent_page
 from trials.admin.page import DialogPage
 from trials.admin.parts import Dialog
 from trials.domain.evidence.gates import Blocker
+from trials.domain.evidence.stages import STAGES
 from trials.domain.evidence.words import StageName
 from trials.evidence_export import evidence_export, export_file
 from trials.evidence_lists import Standing, standing_as
 from trials.evidence_path import Step, checks_of, path_of, writers_of
-from trials.models import EvidencePackage, GraceApproval
+from trials.models import EvidencePackage, GraceApproval, Trial
 
 OWN = "You wrote in this version: somebody else decides on it."
 EVENTS = 50
@@ -129,7 +131,7 @@ class EvidencePackageAdmin(DialogPage, KeysetList, ReadOnlyAdmin):
 
     @display(description="Stage")
     def stage_shown(self, row: EvidencePackage) -> str:
-        return row.get_stage_display()
+        return STAGES[StageName(row.stage)].title
 
     @display(description="Account")
     def account_shown(self, row: EvidencePackage) -> SafeString:
@@ -190,7 +192,7 @@ class EvidencePackageAdmin(DialogPage, KeysetList, ReadOnlyAdmin):
             "graces": [(grace, known[grace.approver]) for grace in graces],
             "buttons": [pair for pair in self.buttons(request, row) if pair[0].slug in of_trial],
             "old": row if not row.latest else None,
-            "events": _events(steps) if request.user.has_perm("history.view_event") else None,
+            "events": _events(trial, steps) if request.user.has_perm("history.view_event") else None,
         }
 
     def _shown(self, request: HttpRequest, step: Step, steps: list[Step], known: dict[str, str]) -> Shown:
@@ -234,7 +236,8 @@ def _people(steps: list[Step]) -> list[str]:
 
 def _decided(yes: bool, by: str, who: str) -> str:  # noqa: FBT001 - a word of the sentence
     word = "Approved" if yes else "Rejected"
-    return f"{word} by the policy {who}: nobody looked" if by == "policy" else f"{word} by {who}"
+    policy = who.removeprefix("policy:")
+    return f"{word} by the policy {policy}: nobody looked" if by == "policy" else f"{word} by {who}"
 
 
 def _when(decision: Any) -> str:
@@ -252,15 +255,16 @@ def _missing(blocker: Blocker, step: Step, pages: dict[str, str]) -> Missing:
     return Missing(blocker, parts.get(blocker.where, f"#stage-{step.stage.name}"), dialog=False)
 
 
-def _events(steps: list[Step]) -> list[dict[str, str]]:
+def _events(trial: Trial, steps: list[Step]) -> list[dict[str, str]]:
     rows = [step.row for step in steps if step.row is not None]
     rows += [old for step in steps for old in step.earlier]
-    subjects = {f"evidence:{row.uid}": StageName(row.stage) for row in rows}
-    found = list(Event.objects.filter(subject__in=subjects).order_by("-id")[:EVENTS])
+    subjects = {f"evidence:{row.uid}": STAGES[StageName(row.stage)].title for row in rows}
+    late = Q(subject=f"trial:{trial.uid}", kind=Kind.EVIDENCE_OVERDUE)
+    found = list(Event.objects.filter(Q(subject__in=subjects) | late).order_by("-id")[:EVENTS])
     names = names_of(event.actor for event in found)
     return [
         {
-            "what": f"{subjects[event.subject].replace('_', ' ').capitalize()}: {event.sentence or event.kind}",
+            "what": ": ".join(filter(None, (subjects.get(event.subject), event.sentence or event.kind))),
             "by": names[event.actor],
             "at": instant(event.at),
             "url": reverse("admin:history_event_change", args=[event.pk]),

@@ -30,7 +30,7 @@ NO_WORD = ("", "Not decided")
 
 def words(names: Iterable[StrEnum]) -> list[tuple[str, Any]]:
     """Words of a closed list as people read them."""
-    return [(name.value, name.value.replace("_", " ").capitalize()) for name in names]
+    return [(name.value, name.value.replace("_", " ").capitalize().replace("Crm", "CRM")) for name in names]
 
 
 def member(field: Field) -> forms.Field:

@@ -80,7 +80,7 @@ class EvidencePackage(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.stage} v{self.version}"
+        return f"{self.get_stage_display()}, version {self.version}"
 
 
 class EvidenceApproval(models.Model):
