@@ -82,7 +82,7 @@ def test_the_path_says_what_is_missing_and_leads_to_where(sales, expired):
     assert gaps["notification_ref_missing"] == dialog(expired, "edit", S.FOLLOW_UP)
     assert gaps["handoff_owner_missing"] == dialog(expired, "handoff", S.FOLLOW_UP)
     assert gaps["expiry_evidence_not_ready"] == "#stage-expiry"
-    assert "Approved by the policy policy:self-serve-access: nobody looked" in text
+    assert "Approved by the policy self-serve-access: nobody looked" in text
 
 
 def test_a_form_is_made_from_the_stage_and_saves_what_was_changed(sales, expired):
