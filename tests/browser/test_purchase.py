@@ -13,6 +13,7 @@ from django.test import Client
 from playwright.sync_api import Page, expect
 
 from accounts.models import Account
+from billing.models import Payment
 from billing.services.coupons import coupon_create
 from billing.services.offers import offer_create
 from billing.services.processing import events_sweep
@@ -20,7 +21,8 @@ from config.kit import clock
 from config.kit.clock import now
 from licenses.domain.keys import KeySet
 from licenses.domain.verification import verify
-from licenses.models import License
+from licenses.models import License, Plan
+from licenses.services.catalogue import plan_create
 
 ACTOR = "cli:test"
 
@@ -47,7 +49,7 @@ def shop(office, stripe, settings, live_server, tab, api, make_key) -> Any:
             if event["id"] not in told:
                 told.append(event["id"])
                 assert stripe.deliver(event).status_code == 200
-        # of two that come within a tenth of a second the second wakes nobody up; beat's sweep finds it
+        # of two that come within a tenth of a second the second wakes a worker later; here there is none
         events_sweep(clock=clock.now)
 
     def buy(offer: Any, **wish: Any) -> License:
@@ -133,6 +135,46 @@ def test_a_renewal_and_a_cancellation_in_the_portal_are_seen_by_staff(shop, tab,
     )
     row.refresh_from_db()
     assert row.status == "active"
+
+
+def test_an_upgrade_is_paid_by_its_difference_and_undone_by_its_refund(
+    shop, tab, sign_in, api, make_key, office
+):
+    """C29: quoted, paid on the page, seen by staff; all of its money back, and the earlier plan is there again."""
+    at = now()
+    Plan.objects.filter(pk=office.pk).update(tier_rank=10)
+    large = plan_create(
+        product=office.product,
+        slug="large",
+        name="Large",
+        duration_days=365,
+        tier_rank=20,
+        nodes=9,
+        actor=ACTOR,
+        at=at,
+    )
+    offer_create(
+        slug="large", name="Large", plan=large, interval="year", amount_minor=30_000, actor=ACTOR, at=at
+    )
+    row = shop.buy(shop.yearly)
+    storefront, path = api.as_(make_key("full-admin")), f"/api/v1/licenses/{row.public_id}"
+    due = storefront.post(f"{path}/tier-quote", {"plan": "large"}).json()["due_minor"]
+    tab.goto(storefront.post(f"{path}/tier-changes", {"plan": "large", "expected_minor": due}).json()["url"])
+    expect(tab.locator(".total")).to_have_text(f"{due / 100:.2f} EUR")
+    fill(tab)
+    tab.get_by_role("button", name="Pay with a good card").click()
+    tab.wait_for_url("**/checkout/done**")
+    shop.take_in()
+    page = sign_in()
+    expect(look(page, row)).to_contain_text("Large")
+    shop.stripe.refund(Payment.objects.get(purpose="tier_change").intent_ref)
+    shop.take_in()
+    page.goto("/admin/billing/tierchange/")
+    expect(page.get_by_role("row").filter(has_text="Large")).to_contain_text(
+        re.compile("reverted", re.IGNORECASE)
+    )
+    row.refresh_from_db()
+    assert (row.plan, row.status) == (office, "active")
 
 
 def test_a_dispute_that_is_won_brings_the_license_back(shop, sign_in):
