@@ -6,19 +6,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, models, transaction
+from django.db import transaction
 
 from accounts.models import Account
-from config.kit.errors import Conflict, FieldError, Invalid
+from config.kit.errors import FieldError, Invalid
 from config.kit.locks import locked
-from history.domain.screening import UnfitError, check_subject
 from history.services import record
 from licenses.domain.entitlements import EntitlementError, parse
 from licenses.domain.enums import Kind
 from licenses.domain.plans import PlanTerms, plan_problems
 from licenses.models import License, Plan, Preset, Product
 from licenses.services.issuing import license_draft
+from licenses.services.row_writing import full_clean, known_fields, name_problems, row_assign, row_save
 from licenses.terms import TERMS, refuse_unknown
 
 PRODUCT_FIELDS = frozenset(
@@ -42,18 +41,13 @@ PRESET_TYPES = {
 }  # fmt: skip
 
 
-class Exists(Conflict):
-    code = "exists"
-    title = "Something of this name exists already."
-
-
 def product_create(*, actor: str, at: datetime, **fields: Any) -> Product:
     """Create a product; `audience` and `slug` default to the product key. Raises Invalid, Exists."""
     key = fields.get("product_key", "")
-    product = Product(**_known({"slug": key, "audience": key, **fields}, PRODUCT_FIELDS), created_at=at)
+    product = Product(**known_fields({"slug": key, "audience": key, **fields}, PRODUCT_FIELDS), created_at=at)
     _check_product(product)
     with transaction.atomic():
-        _save(product, ("slug", "product_key"))
+        row_save(product, ("slug", "product_key"))
         _record("product.created", f"product:{product.product_key}", {"active": product.active}, actor, at)
     return product
 
@@ -65,11 +59,11 @@ def product_update(*, product: Product, actor: str, at: datetime, **fields: Any)
             raise Invalid([FieldError(name, "fixed", f"The {name.replace('_', ' ')} is in issued licenses.")])
     with transaction.atomic():
         product = locked(Product.objects.filter(pk=product.pk)).get()
-        changed = _assign(product, _known(fields, PRODUCT_FIELDS))
+        changed = row_assign(product, known_fields(fields, PRODUCT_FIELDS))
         _check_product(product)
         _refuse_orphaned_entitlements(product)
         if changed:
-            _save(product, ("slug",), changed)
+            row_save(product, ("slug",), changed)
             subject = f"product:{product.product_key}"
             _record("product.changed", subject, {"fields": changed, "active": product.active}, actor, at)
     return product
@@ -77,10 +71,10 @@ def product_update(*, product: Product, actor: str, at: datetime, **fields: Any)
 
 def plan_create(*, product: Product, actor: str, at: datetime, **fields: Any) -> Plan:
     """Create a plan of a product. Each bad combination of C19 is one entry of Invalid (400)."""
-    plan = Plan(product=product, **_known(fields, PLAN_FIELDS), created_at=at)
+    plan = Plan(product=product, **known_fields(fields, PLAN_FIELDS), created_at=at)
     _check_plan(plan)
     with transaction.atomic():
-        _save(plan, ("slug",))
+        row_save(plan, ("slug",))
         _record("plan.created", f"plan:{product.product_key}/{plan.slug}", _plan_data(plan), actor, at)
     return plan
 
@@ -91,10 +85,10 @@ def plan_update(*, plan: Plan, actor: str, at: datetime, **fields: Any) -> Plan:
         raise Invalid([FieldError("slug", "fixed", "The code of a plan is in issued licenses.")])
     with transaction.atomic():
         plan = locked(Plan.objects.select_related("product").filter(pk=plan.pk)).get()
-        changed = _assign(plan, _known(fields, PLAN_FIELDS))
+        changed = row_assign(plan, known_fields(fields, PLAN_FIELDS))
         _check_plan(plan)
         if changed:
-            _save(plan, (), changed)
+            row_save(plan, (), changed)
             subject = f"plan:{plan.product.product_key}/{plan.slug}"
             _record("plan.changed", subject, {"fields": changed, **_plan_data(plan)}, actor, at)
     return plan
@@ -102,10 +96,10 @@ def plan_update(*, plan: Plan, actor: str, at: datetime, **fields: Any) -> Plan:
 
 def preset_create(*, actor: str, at: datetime, **fields: Any) -> Preset:
     """Create a quick-generate preset (D9); its terms must make a license. Raises Invalid, Exists."""
-    preset = Preset(**_known(fields, PRESET_FIELDS))
+    preset = Preset(**known_fields(fields, PRESET_FIELDS))
     _check_preset(preset, actor, at)
     with transaction.atomic():
-        _save(preset, ("name",))
+        row_save(preset, ("name",))
         _record("preset.created", f"preset:{preset.pk}", {"active": preset.active}, actor, at)
     return preset
 
@@ -114,10 +108,10 @@ def preset_update(*, preset: Preset, actor: str, at: datetime, **fields: Any) ->
     """Change a preset (D9). Raises Invalid, Exists."""
     with transaction.atomic():
         preset = locked(Preset.objects.filter(pk=preset.pk)).get()
-        changed = _assign(preset, _known(fields, PRESET_FIELDS))
+        changed = row_assign(preset, known_fields(fields, PRESET_FIELDS))
         _check_preset(preset, actor, at)
         if changed:
-            _save(preset, ("name",), changed)
+            row_save(preset, ("name",), changed)
             _record("preset.changed", f"preset:{preset.pk}", {"fields": changed}, actor, at)
     return preset
 
@@ -157,7 +151,7 @@ def _put(rows: list[Preset], place: int, target: int, actor: str, at: datetime) 
 
 def _check_preset(preset: Preset, actor: str, at: datetime) -> None:
     """A preset is refused when it is saved, not when somebody presses its button."""
-    _full_clean(preset)
+    full_clean(preset)
     if not isinstance(preset.defaults, dict):
         raise Invalid([FieldError("defaults", "malformed", "Terms are an object of names and values.")])
     refuse_unknown(preset.defaults, PRESET_TERMS)
@@ -181,19 +175,10 @@ def _check_product(product: Product) -> None:
             parse([row.get("slug")])
         except EntitlementError as error:
             problems.append(FieldError(f"entitlement_catalogue.{index}.slug", error.reason, error.detail))
-    problems += _name_problems("product_key", f"product:{product.product_key}")
+    problems += name_problems("product_key", f"product:{product.product_key}")
     if problems:
         raise Invalid(problems)
-    _full_clean(product)
-
-
-def _name_problems(field: str, subject: str) -> list[FieldError]:
-    """A name stands in the history for ever, so it may not look like a secret or a person."""
-    try:
-        check_subject(subject)
-    except UnfitError as error:
-        return [FieldError(field, "unfit_name", f"Not as a name: {error}.")]
-    return []
+    full_clean(product)
 
 
 def _rows(catalogue: Any) -> list[Mapping[str, Any]]:
@@ -217,11 +202,11 @@ def _refuse_orphaned_entitlements(product: Product) -> None:
 def _check_plan(plan: Plan) -> None:
     found = plan_problems(_plan_terms(plan), plan.product.entitlement_slugs)
     problems = [FieldError(FIELD_OF.get(p.field, p.field), p.code, p.detail) for p in found]
-    problems += _name_problems("slug", f"plan:{plan.product.product_key}/{plan.slug}") if not found else []
+    problems += name_problems("slug", f"plan:{plan.product.product_key}/{plan.slug}") if not found else []
     if problems:
         raise Invalid(problems)
     plan.entitlements = parse(plan.entitlements)
-    _full_clean(plan)
+    full_clean(plan)
 
 
 FIELD_OF = {"price_override": "price_override_minor", "trial": "kind"}
@@ -251,42 +236,6 @@ def _plan_terms(plan: Plan) -> PlanTerms:
         edition=plan.edition,
         kind=plan.kind,
     )
-
-
-def _full_clean(row: models.Model) -> None:
-    try:
-        row.full_clean(validate_unique=False, validate_constraints=False)
-    except ValidationError as error:
-        raise Invalid(
-            [
-                FieldError(field, problem.code or "invalid", " ".join(problem.messages))
-                for field, problems in error.error_dict.items()
-                for problem in problems
-            ]
-        ) from error
-
-
-def _save(row: models.Model, unique: tuple[str, ...], changed: list[str] | None = None) -> None:
-    try:
-        with transaction.atomic():
-            row.save(force_insert=changed is None, update_fields=changed)
-    except IntegrityError as error:
-        named = ", ".join(f"{name} {getattr(row, name)!r}" for name in unique) or "these values"
-        raise Exists(f"Something with {named} exists already.") from error
-
-
-def _known(fields: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
-    unknown = sorted(set(fields) - known)
-    if unknown:
-        raise Invalid([FieldError(name, "unknown_field", f"There is no field {name}.") for name in unknown])
-    return dict(fields)
-
-
-def _assign(row: models.Model, fields: Mapping[str, Any]) -> list[str]:
-    changed = sorted(name for name, value in fields.items() if getattr(row, name) != value)
-    for name in changed:
-        setattr(row, name, fields[name])
-    return changed
 
 
 def _plan_data(plan: Plan) -> dict[str, Any]:
