@@ -40,7 +40,7 @@ DESCRIPTIONS: dict[str, str] = {
 }
 
 _VIEW_ACCOUNTS = {"accounts.view_account"}
-_VIEW_CATALOGUE = {"licenses.view_product", "licenses.view_plan", "licenses.view_preset"}
+_VIEW_CATALOGUE = {f"licenses.view_{model}" for model in ("product", "plan", "preset", "release")}
 _VIEW_LICENSES = {
     f"licenses.view_{model}"
     for model in ("license", "issuance", "renewal", "licensenote", "installation", "activation", "job")
@@ -60,7 +60,9 @@ _VIEW_BUS = {"notifications.view_busmessage"}
 _VIEW_WEBHOOKS = {"notifications.view_webhookendpoint", "notifications.view_delivery"} | _VIEW_BUS
 _VIEW_OFFICE = _VIEW_ACCOUNTS | _VIEW_CATALOGUE | _VIEW_LICENSES | _VIEW_TRIALS | _VIEW_OFFERS
 _EDIT_CATALOGUE = {
-    f"licenses.{verb}_{model}" for verb in ("add", "change") for model in ("product", "plan", "preset")
+    f"licenses.{verb}_{model}"
+    for verb in ("add", "change")
+    for model in ("product", "plan", "preset", "release")
 }
 _VIEW_HISTORY = {
     "history.view_event",

@@ -140,3 +140,13 @@ class NotActivated(NotFound):
 class CheckedOut(Conflict):
     code = "checked_out"
     title = "The place is checked out offline until its end; only the vendor can free it before."
+
+
+class UnknownRelease(NotFound):
+    code = "unknown_release"
+    title = "The product has no release of this version."
+
+
+class ReleaseWithdrawn(Conflict):
+    code = "release_withdrawn"
+    title = "This release has been withdrawn; publish another version."

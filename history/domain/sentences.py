@@ -198,4 +198,9 @@ _TOLD: Final[Mapping[str, Callable[[Data], str]]] = {
     Kind.PRODUCT_CHANGED: _fields("the product"),
     Kind.PLAN_CHANGED: _fields("the plan"),
     Kind.PRESET_CHANGED: _fields("the preset"),
+    Kind.RELEASE_PUBLISHED: lambda data: (
+        f"Put {data['version']} on channel {data['channel']}, out from {_day(data['published_at'])}."
+    ),
+    Kind.RELEASE_CHANGED: _fields("the release"),
+    Kind.RELEASE_WITHDRAWN: lambda data: f"Withdrew {data['version']}{_reason(data)}.",
 }

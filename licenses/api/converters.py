@@ -29,6 +29,10 @@ class Identifier(StringConverter):
     regex = "[A-Za-z0-9][A-Za-z0-9-]{0,62}"
 
 
+class VersionName(StringConverter):
+    regex = "[0-9][0-9A-Za-z.+-]{0,63}"
+
+
 class CouponCode(StringConverter):
     regex = "[A-Za-z0-9][A-Za-z0-9_-]{0,49}"
 
@@ -40,5 +44,6 @@ for name, converter in {
     "key_id": KeyId,
     "identifier": Identifier,
     "coupon_code": CouponCode,
+    "version": VersionName,
 }.items():
     register_converter(converter, name)

@@ -172,6 +172,29 @@ PRESET = _answer(
         "active": True,
     },
 )
+_RELEASE = {
+    "product_key": "demo",
+    "version": "2.4.1",
+    "channel": "stable",
+    "notes": "Faster start; a leak in the exporter is closed.",
+    "artifact": "https://downloads.example/demo/2.4.1/demo.tar.gz",
+    "sha256": SHA256,
+    "size_bytes": 48_201_733,
+    "entitlement": "",
+    "minimum_edition": "",
+    "published_at": CREATED,
+    "withdrawn_at": None,
+    "withdrawn_reason": "",
+    "created_by": "api-key:4be81f09c2d7",
+    "created_at": CREATED,
+}
+RELEASE = _answer("A release", _RELEASE)
+RELEASE_CREATE = _body(
+    "The least",
+    {name: _RELEASE[name] for name in ("version", "artifact", "sha256", "size_bytes")},
+)
+RELEASE_WITHDRAW = _body("A reason that customers read", {"reason": "Loses data on upgrade from 2.3."})
+MANIFEST = _answer("A signed manifest", "<compact JWS>", media_type="application/jwt")
 KEY = _answer(
     "An active key",
     {

@@ -15,8 +15,8 @@ from history.domain.kinds import KINDS
 from history.models import Event
 from licenses import listings
 from licenses.api.fields import instant_of
-from licenses.domain.enums import Algorithm, Edition, Kind, LicenseStatus, Posture
-from licenses.models import License, Plan, Product, SigningKey
+from licenses.domain.enums import Algorithm, Edition, Kind, LicenseStatus, Posture, ReleaseChannel
+from licenses.models import License, Plan, Product, Release, SigningKey
 from licenses.models.catalogue import choices
 
 
@@ -89,6 +89,15 @@ class PlanFilter(django_filters.FilterSet):  # type: ignore[misc] # as above
 
     class Meta:
         model = Plan
+        fields: list[str] = []
+
+
+class ReleaseFilter(django_filters.FilterSet):  # type: ignore[misc] # as above
+    channel = django_filters.ChoiceFilter(choices=choices(ReleaseChannel))
+    withdrawn = django_filters.BooleanFilter(field_name="withdrawn_at", lookup_expr="isnull", exclude=True)
+
+    class Meta:
+        model = Release
         fields: list[str] = []
 
 

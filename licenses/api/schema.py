@@ -19,6 +19,7 @@ TAGS = {
     "issuances": "Immutable signed snapshots of a license, their texts, and renewals.",
     "deployments": "What a customer's deployment calls: public keys, online validation, signals.",
     "catalogue": "Products, the plans that licenses are cut from, and presets.",
+    "releases": "The update server: versions of a product, and who may have which.",
     "offers": "What is sold: plans at a price, bundles and coupons; what storefronts show, and how it is kept.",
     "trials": "Asking for a trial, and how running ones fare.",
     "signing keys": "Keys that sign licenses. Public halves only.",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from django.urls import path
 
 from config.kit.api.routing import by_method
-from licenses.api import activations, catalogue, history, issuances, keys, licenses
+from licenses.api import activations, catalogue, history, issuances, keys, licenses, releases
 from licenses.api import converters as converters  # noqa: PLC0414 - registers them
 
 LICENSE = "licenses/<license_id:license_id>"
 PRODUCT = "products/<code:product_key>"
+RELEASE = f"{PRODUCT}/releases/<version:version>"
 KEY = "signing-keys/<key_id:kid>"
 
 urlpatterns = [
@@ -47,6 +48,14 @@ urlpatterns = [
         by_method(get=catalogue.PlanRead, patch=catalogue.PlanUpdate),
         name="plan",
     ),
+    path(
+        f"{PRODUCT}/releases",
+        by_method(get=releases.ReleaseList, post=releases.ReleaseCreate),
+        name="releases",
+    ),
+    path(RELEASE, by_method(get=releases.ReleaseRead, patch=releases.ReleaseUpdate), name="release"),
+    path(f"{RELEASE}/withdraw", releases.ReleaseWithdraw.as_view(), name="release-withdraw"),
+    path("releases/manifest", releases.ManifestRead.as_view(), name="release-manifest"),
     path("presets", catalogue.PresetList.as_view(), name="presets"),
     path("signing-keys", by_method(get=keys.KeyList, post=keys.KeyGenerate), name="signing-keys"),
     path("signing-keys/import", by_method(post=keys.KeyImport), name="signing-key-import"),

@@ -77,3 +77,12 @@ class Algorithm(StrEnum):
 
     RS256 = "RS256"
     EDDSA = "EdDSA"
+
+
+class ReleaseChannel(StrEnum):
+    """How far a release is tried, the most tried first."""
+
+    STABLE = "stable"
+    CANDIDATE = "candidate"
+    BETA = "beta"
+    NIGHTLY = "nightly"

@@ -15,6 +15,7 @@ from licenses.models.jobs import Job, JobRow
 from licenses.models.keys import SigningKey
 from licenses.models.licenses import License, LicenseUsage
 from licenses.models.notes import LicenseNote
+from licenses.models.releases import Release
 
 __all__ = [
     "Activation",
@@ -34,6 +35,7 @@ __all__ = [
     "Plan",
     "Preset",
     "Product",
+    "Release",
     "Renewal",
     "SigningKey",
 ]
