@@ -57,6 +57,10 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 "Installations", "dns", "admin:licenses_installation_changelist",
                 _needs("licenses.view_installation"),
             ),
+            Entry(
+                "Releases", "deployed_code_update", "admin:licenses_release_changelist",
+                _needs("licenses.view_release"),
+            ),
             Entry("Usage", "speed", "admin:licenses_licenseusage_changelist", _needs("licenses.view_license")),
             Entry(
                 "Generate in bulk", "library_add", "admin:licenses_job_generate",

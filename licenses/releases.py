@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, IntegerField, Q, QuerySet, Value
+from django.db.models.functions import Cast
 
 from licenses.domain.entitlements import has
 from licenses.domain.enums import Edition, Kind, LicenseStatus, ReleaseChannel
@@ -133,3 +134,31 @@ def _withheld(
     found = [(row, reasons) for row, reasons in judged if reasons]
     found.sort(key=lambda pair: pair[0].precedence, reverse=True)
     yield from found[:MOST_WITHHELD]
+
+
+# --- the other way round ------------------------------------------------------------------------------
+
+
+def release_audience(row: Release, at: datetime) -> QuerySet[License] | None:
+    """The licenses that may have a release at an instant.
+
+    None where the entitlements of each license decide: no database counts those cheaply.
+    """
+    if row.entitlement or row.channel != ReleaseChannel.STABLE:
+        return None
+    if row.is_withdrawn or at < row.published_at:
+        return License.objects.none()
+    rows = License.objects.filter(
+        _holds_on(row.published_at), product=row.product_id, status=LicenseStatus.ACTIVE, starts_at__lte=at
+    )
+    if row.minimum_edition == Edition.ENTERPRISE:
+        rows = rows.filter(edition=Edition.ENTERPRISE)
+    return rows
+
+
+def _holds_on(published_at: datetime) -> Q:
+    """`LicenseRight.until`, asked of the database: the end and its grace, or the end of maintenance, lies behind it."""
+    grace = ExpressionWrapper(Cast("grace_days", IntegerField()) * Value(timedelta(days=1)), DurationField())
+    before = ExpressionWrapper(Value(published_at, DateTimeField()) - grace, DateTimeField())
+    maintained = Q(maintenance_expires_at=None) | Q(maintenance_expires_at__gt=published_at)
+    return Q(expires_at__gt=before) | (Q(expires_at=None) & maintained)

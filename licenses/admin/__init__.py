@@ -11,6 +11,7 @@ from licenses.admin.jobs import JobAdmin
 from licenses.admin.keys import SigningKeyAdmin
 from licenses.admin.licenses import LicenseAdmin
 from licenses.admin.presets import PresetAdmin
+from licenses.admin.releases import ReleaseAdmin
 from licenses.admin.usage import UsageAdmin
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "PlanAdmin",
     "PresetAdmin",
     "ProductAdmin",
+    "ReleaseAdmin",
     "SigningKeyAdmin",
     "UsageAdmin",
 ]

@@ -14,7 +14,8 @@ from accounts.selectors import slug_now
 from config.kit.clock import now
 from licenses.domain.enums import Posture
 from licenses.figures import counting
-from licenses.models import Activation, Installation, Plan, Product, SigningKey
+from licenses.models import Activation, Installation, Plan, Product, Release, SigningKey
+from licenses.releases import release_audience
 from licenses.selectors import live_licenses_of_key
 
 POSTURES = (Posture.VALID, Posture.WARNING, Posture.GRACE, Posture.READ_ONLY, Posture.INVALID)
@@ -121,7 +122,7 @@ class CreatorFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no typ
             return queryset.filter(creator_id=request.user.pk)
         if value == "none":
             return queryset.filter(creator_id=None)
-        user = _key(value)
+        user = primary_key(value)
         return queryset.filter(creator_id=user) if user else queryset
 
 
@@ -133,7 +134,7 @@ class ProductFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no typ
         return [(str(product.pk), product.name) for product in Product.objects.order_by("name")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        product = _key(self.value() or "")
+        product = primary_key(self.value() or "")
         return queryset.filter(product_id=product) if product else queryset
 
 
@@ -146,7 +147,7 @@ class PlanFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no types
         return [(str(plan.pk), f"{plan.product.name} · {plan.name}") for plan in plans]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        plan = _key(self.value() or "")
+        plan = primary_key(self.value() or "")
         return queryset.filter(plan_id=plan) if plan else queryset
 
 
@@ -176,6 +177,27 @@ class SigningKeyFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no 
         return queryset if key is None else queryset.filter(pk__in=live_licenses_of_key(key).values("pk"))
 
 
+class MayHaveFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no types
+    """Licenses that may have a release; not shown before a release's page leads to it."""
+
+    title = "may have the release"
+    parameter_name = "may_have"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        release = _release(self.value() or "")
+        return [(str(release.pk), f"{release.product.name} {release.version}")] if release else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        release = _release(self.value() or "")
+        audience = release_audience(release, now()) if release else None
+        return queryset if audience is None else queryset.filter(pk__in=audience.values("pk"))
+
+
+def _release(text: str) -> Release | None:
+    pk = primary_key(text)
+    return Release.objects.select_related("product").filter(pk=pk).first() if pk else None
+
+
 def ends(value: str, at: datetime) -> Q:
     """What `EndsFilter` means by a value at an instant; nonsense means nothing."""
     if value == "never":
@@ -199,7 +221,7 @@ def _days(text: str) -> int | None:
     return days if days and abs(days) <= MOST_DAYS else None
 
 
-def _key(text: str) -> int | None:
+def primary_key(text: str) -> int | None:
     """A primary key, None for what can be none."""
     number = int(text) if text.isascii() and text.isdecimal() and len(text) <= len(str(BIGGEST_KEY)) else 0
     return number if 0 < number <= BIGGEST_KEY else None

@@ -25,7 +25,8 @@ from config.kit.changelist import KeysetList
 from config.kit.clock import now
 from config.kit.keyset import Order
 from licenses.admin import display as show
-from licenses.models import Installation, InstallationDay, License
+from licenses.admin.filters import primary_key
+from licenses.models import Installation, InstallationDay, License, Product
 from licenses.searching import licenses_search
 
 DAYS = 30
@@ -41,6 +42,18 @@ class VersionFilter(TextFilter):  # type: ignore[misc] # unfold ships no types
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = (self.value() or "").strip()
         return queryset.filter(version=value) if value and value.isprintable() else queryset
+
+
+class ProductFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no types
+    title = "product"
+    parameter_name = "product"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(product.pk), product.name) for product in Product.objects.order_by("name")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        product = primary_key(self.value() or "")
+        return queryset.filter(license__product=product) if product else queryset
 
 
 class SilentFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no types
@@ -113,7 +126,13 @@ class InstallationAdmin(KeysetList, ReadOnlyAdmin):
     list_display_links = None
     list_select_related = ("license__account",)
     list_orders = {"last_seen": Order("seen_on", descends=True)}
-    list_filter = (VersionFilter, SilentFilter, CapFilter, ("set_aside_at", BooleanRadioFilter))
+    list_filter = (
+        VersionFilter,
+        ProductFilter,
+        SilentFilter,
+        CapFilter,
+        ("set_aside_at", BooleanRadioFilter),
+    )
     list_fullwidth = True
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("install_id",)

@@ -29,6 +29,7 @@ from licenses.admin.filters import (
     CountsFilter,
     CreatorFilter,
     EndsFilter,
+    MayHaveFilter,
     PlanFilter,
     PostureFilter,
     ProductFilter,
@@ -111,6 +112,7 @@ class LicenseAdmin(
         ("created_at", DaysFilter),
         UseFilter,
         CreatorFilter,
+        MayHaveFilter,
         ("origin", ChoicesDropdownFilter),
         SigningKeyFilter,
     )

@@ -69,6 +69,9 @@ licenses_plan                 | nobody   | delete
 licenses_preset               | MIBSLCEA | changelist change history
 licenses_preset               | M        | add change! move
 licenses_preset               | nobody   | delete
+licenses_release              | MIBSLCEA | changelist change history adoption
+licenses_release              | M        | add edit withdraw
+licenses_release              | nobody   | delete change!
 licenses_signingkey           | MA       | changelist change history
 licenses_signingkey           | super    | generate import_pem rotate activate retire revoke
 licenses_signingkey           | nobody   | add delete change!
@@ -275,6 +278,7 @@ def world(superadmin, make_account, make_key, make_user, at, settings, tmp_path)
         "licenses_installation": installation.pk, "licenses_issuance": granted.issued.issuance.pk,
         "licenses_job": job.pk, "licenses_license": license_.pk, "licenses_licenseusage": license_.pk,
         "licenses_plan": plan.pk, "licenses_preset": preset.pk, "licenses_product": product.pk,
+        "licenses_release": release_of(product, at),
         "licenses_signingkey": key.pk, "notifications_busmessage": told.pk,
         "notifications_delivery": delivery.pk, "notifications_dripstep": step.pk,
         "notifications_expirydigest": digest.pk, "notifications_message": message.pk,
@@ -285,6 +289,14 @@ def world(superadmin, make_account, make_key, make_user, at, settings, tmp_path)
         # rows within rows
         "note": note.pk, "installation": installation.pk, "activation": activation.pk, "view": view.pk,
     }  # fmt: skip
+
+
+def release_of(product: Any, at: Any) -> int:
+    """A release that is out."""
+    from licenses.services.releases import release_publish
+
+    given = {"version": "1.0.0", "artifact": "demo:1.0.0", "sha256": "ab" * 32, "size_bytes": 1}
+    return release_publish(product=product, **given, actor="cli:test", at=at).pk
 
 
 def sales(account: Any, plan: Any, license_: Any, at: Any) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 from dataclasses import dataclass, field
@@ -11,7 +12,9 @@ from typing import Any, Final
 
 from licenses.domain.enums import DeploymentKind
 from licenses.domain.formats import from_paste
+from licenses.domain.instants import instant
 from licenses.domain.keys import KeyMaterialError, KeySet
+from licenses.domain.manifests import Manifest, read_manifest
 from licenses.domain.posture import check_write, posture
 from licenses.domain.status import StatusView, status
 from licenses.domain.verification import Verification, verify
@@ -27,7 +30,8 @@ class KeyRefusedError(ValueError):
 class Deployment:
     """One deployment of a product, with its folder.
 
-    `folder` holds `license.txt`, `jwks.json`, and `state.json` (install id, last posture, signals to be told).
+    `folder` holds `license.txt`, `jwks.json`, `manifest.jwt` (the newest release manifest), and `state.json`
+    (install id, last posture, signals to be told, age of the manifest).
     """
 
     folder: Path
@@ -105,6 +109,35 @@ class Deployment:
             self._signal("denied", reason=getattr(error, "reason", "refused"))
             raise
 
+    # --- updates --------------------------------------------------------------------------------------------
+
+    def take_manifest(self, text: str, etag: str, now: datetime) -> Manifest:
+        """Keep a manifest that holds and is not older than the last. Raises ManifestError and keeps the old one."""
+        manifest = self._read_manifest(text, now)
+        self._write("manifest.jwt", text)
+        self._state["manifest"] = {"etag": etag, "issued": int(manifest.issued_at.timestamp())}
+        self._keep_state()
+        return manifest
+
+    def manifest(self, now: datetime) -> Manifest | None:
+        """The kept manifest, verified offline; None without one. Raises ManifestError, also when it has expired."""
+        path = self.folder / "manifest.jwt"
+        return self._read_manifest(path.read_text(encoding="utf-8"), now) if path.exists() else None
+
+    @property
+    def manifest_etag(self) -> str:
+        """What to ask with, so that a manifest that still holds is not sent again."""
+        kept = (self.folder / "manifest.jwt").exists()
+        return str(self._state.get("manifest", {}).get("etag", "")) if kept else ""
+
+    def _read_manifest(self, text: str, now: datetime) -> Manifest:
+        seen = self._state.get("manifest", {}).get("issued")
+        return read_manifest(
+            text, self.keys(), now=now, issuer=self.issuer, audience=self.audience,
+            license_id=_license_id(self._verify(self.text or "", now)),
+            not_before=None if seen is None else instant(seen),
+        )  # fmt: skip
+
     # --- what is told to the vendor ---------------------------------------------------------------------------
 
     def beat(self) -> dict[str, Any]:
@@ -152,3 +185,12 @@ class Deployment:
         temporary = path.with_suffix(".tmp")
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
+
+
+def _license_id(found: Verification) -> str | None:
+    """The id of the stored license, of whatever format; None when no signature holds."""
+    if found.claims is not None:
+        return found.claims.license_id
+    if found.fields is None:
+        return None
+    return f"L-{base64.b32encode(found.fields.license_uid.bytes).decode().rstrip('=')}"

@@ -14,8 +14,10 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from licenses.domain.client.deployment import Deployment, KeyRefusedError
+from licenses.domain.manifests import Manifest
 from licenses.domain.posture import WriteRefusedError
 from licenses.domain.status import as_json, page
+from licenses.domain.tokens import MAX_TOKEN
 
 Clock = Callable[[], datetime]
 MOST_BYTES: Final = 64 * 1024
@@ -24,6 +26,10 @@ TIMEOUT: Final = 15
 
 class HeartbeatFailed(Exception):
     """The vendor could not be reached or refused; the deployment goes on by its own key."""
+
+
+class NotChanged(Exception):
+    """The vendor says that what is held still holds (304)."""
 
 
 def fetch_keys(deployment: Deployment, url: str) -> None:
@@ -49,12 +55,34 @@ def send_beat(deployment: Deployment, url: str) -> dict[str, Any] | None:
     return told
 
 
+def fetch_manifest(deployment: Deployment, url: str, now: datetime) -> Manifest | None:
+    """Ask what may be installed; None without a key to ask with. Raises HeartbeatFailed, ManifestError.
+
+    What came back is verified before it is kept; when nothing has changed, the kept one is verified again.
+    """
+    text = deployment.text
+    if text is None:
+        return None
+    headers = {"Authorization": f"Bearer {text}"}
+    if deployment.manifest_etag:
+        headers["If-None-Match"] = deployment.manifest_etag
+    request = urllib.request.Request(f"{url}/api/v1/releases/manifest", headers=headers)  # noqa: S310 - as above
+    try:
+        with _opened(request) as answer:
+            told, etag = answer.read(MAX_TOKEN + 1).decode("ascii", "replace"), answer.headers.get("ETag", "")
+    except NotChanged:
+        return deployment.manifest(now)
+    return deployment.take_manifest(told, etag, now)
+
+
 def _opened(request: urllib.request.Request) -> Any:
     if urlsplit(request.full_url).scheme not in {"http", "https"}:
         raise HeartbeatFailed("The vendor's address begins with https:// or http://.")
     try:
         return urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310 - judged above
     except urllib.error.HTTPError as error:
+        if error.code == HTTPStatus.NOT_MODIFIED:
+            raise NotChanged from error
         raise HeartbeatFailed(
             f"The vendor answered {error.code}: {error.read(2000).decode(errors='replace')}"
         ) from error

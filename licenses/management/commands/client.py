@@ -13,8 +13,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.kit import clock
 from licenses.domain.client.deployment import Deployment, KeyRefusedError
-from licenses.domain.client.server import HeartbeatFailed, Server, fetch_keys, send_beat
+from licenses.domain.client.server import HeartbeatFailed, Server, fetch_keys, fetch_manifest, send_beat
 from licenses.domain.enums import DeploymentKind
+from licenses.domain.manifests import Manifest, ManifestError
 
 
 class Command(BaseCommand):
@@ -37,6 +38,14 @@ class Command(BaseCommand):
         parser.add_argument("--node-cap", type=int)
         parser.add_argument("--seconds", type=float, default=60, help="between two heartbeats")
         parser.add_argument("--once", action="store_true", help="one heartbeat, then end")
+        parser.add_argument(
+            "--updates",
+            action="store_true",
+            help="ask what may be installed, verify it here, print it, and end",
+        )
+        parser.add_argument(
+            "--check", type=Path, metavar="FILE", help="with --updates: compare a download with it"
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         deployment = Deployment(
@@ -52,6 +61,9 @@ class Command(BaseCommand):
                 deployment.replace(options["key"].read_text(encoding="utf-8"), clock.now())
             except (KeyRefusedError, OSError) as error:
                 raise CommandError(str(error)) from error
+        if options["updates"]:
+            self._updates(deployment, url, options["check"])
+            return
         if options["once"]:
             self._beat(deployment, url)
             return
@@ -65,6 +77,32 @@ class Command(BaseCommand):
                 time.sleep(options["seconds"])
         server.shutdown()
 
+    def _updates(self, deployment: Deployment, url: str, download: Path | None) -> None:
+        """What may be installed. Without the vendor, what the kept manifest says. Raises CommandError (1)."""
+        now = clock.now()
+        try:
+            with _told(self):
+                fetch_manifest(deployment, url, now)
+            manifest = deployment.manifest(now)
+        except ManifestError as error:
+            raise CommandError(str(error)) from error
+        if manifest is None:
+            raise CommandError("There is no manifest: the vendor has not been reached with a key yet.")
+        self._print_updates(manifest, deployment.version)
+        if download is not None and not _is_offered(manifest, download):
+            raise CommandError(f"{download} is no artifact of the manifest.")
+
+    def _print_updates(self, manifest: Manifest, running: str) -> None:
+        for channel, offer in manifest.newest.items():
+            word = "update" if manifest.update_for(running, channel) else "current"
+            self.stdout.write(f"{channel}: {offer.version} ({word}) {offer.artifact} sha256:{offer.sha256}")
+        for withheld in manifest.withheld:
+            self.stdout.write(f"withheld: {withheld.version} ({', '.join(withheld.reasons)})")
+        for withdrawn in manifest.withdrawn:
+            mine = " (it runs here)" if withdrawn.version == running.removeprefix("v") else ""
+            self.stdout.write(f"withdrawn: {withdrawn.version}{mine}: {withdrawn.reason}")
+        self.stdout.write(f"Good until {manifest.not_after:%Y-%m-%d %H:%M} UTC.")
+
     def _beat(self, deployment: Deployment, url: str) -> None:
         view = deployment.status(clock.now())
         with _told(self):
@@ -74,6 +112,18 @@ class Command(BaseCommand):
             self.stdout.write(f"{view.posture.value}: {view.headline} Heartbeat: {heard}.")
             for message in deployment.messages:
                 self.stdout.write(f"  {message['level']}: {message['text']}")
+
+
+def _is_offered(manifest: Manifest, download: Path) -> bool:
+    try:
+        with download.open("rb") as file:
+            for offer in manifest.releases:
+                file.seek(0)
+                if offer.size == download.stat().st_size and offer.matches(file):
+                    return True
+    except OSError as error:
+        raise CommandError(str(error)) from error
+    return False
 
 
 @contextlib.contextmanager

@@ -7,19 +7,26 @@ import threading
 import urllib.error
 import urllib.request
 from datetime import timedelta
-from io import StringIO
+from hashlib import sha256
+from io import BytesIO, StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
+from config.kit.clock import now as real_now
 from history.models import Event
 from licenses import selectors
 from licenses.domain.client.deployment import Deployment, KeyRefusedError
-from licenses.domain.client.server import HeartbeatFailed, Server, fetch_keys, send_beat
+from licenses.domain.client.server import HeartbeatFailed, Server, fetch_keys, fetch_manifest, send_beat
+from licenses.domain.manifests import ManifestError
 from licenses.domain.posture import WriteRefusedError
 from licenses.models import Installation, InstallationSignal
+from licenses.services.manifests import manifest_sign
+from licenses.services.releases import release_publish, release_withdraw
 
 DAY = timedelta(days=1)
+ARTIFACT = b"the bytes of a release"
+SHA256 = sha256(ARTIFACT).hexdigest()
 
 
 @pytest.fixture
@@ -122,6 +129,87 @@ class TestLoop:
         finally:
             server.shutdown()
             server.server_close()
+
+
+@pytest.mark.enable_socket
+@pytest.mark.django_db(transaction=True)
+class TestUpdates:
+    @pytest.fixture
+    def publish(self, product, at):
+        def make(version: str, **fields):
+            given = {"version": version, "artifact": "demo", "sha256": SHA256, "size_bytes": len(ARTIFACT)}
+            return release_publish(product=product, **{**given, **fields}, actor="cli:test", at=at)
+
+        return make
+
+    @pytest.mark.parametrize("format_", ["jwt", "lic1"])
+    def test_a_manifest_is_fetched_kept_and_verified_offline(
+        self, deployment, make_license, issue, publish, live_server, at, format_
+    ):
+        """E32: and it is for this license and no other."""
+        publish("1.1.0")
+        license_ = make_license()
+        deployment.replace(issue(license_, format=format_).text, at)
+        fetch_keys(deployment, live_server.url)
+        real = real_now()
+        assert fetch_manifest(deployment, live_server.url, real).update_for("v1.0.0").version == "1.1.0"
+        assert fetch_manifest(deployment, live_server.url, real).license_id == license_.public_id  # 304
+        again = Deployment(deployment.folder, issuer="signet", audience="demo")
+        kept = again.manifest(real)
+        assert (
+            kept.update_for("1.1.0") is kept.update_for("2.0.0") is kept.update_for("1.0.0", "beta") is None
+        )
+        assert kept.newest["stable"].matches(BytesIO(ARTIFACT))
+        assert not kept.newest["stable"].matches(BytesIO(ARTIFACT + b"!"))
+        with pytest.raises(ManifestError) as caught:
+            again.manifest(real + 2 * DAY)
+        assert caught.value.reason == "manifest_expired"
+        again.replace(issue(make_license(), format=format_).text, at)
+        with pytest.raises(ManifestError) as caught:
+            again.manifest(real)
+        assert caught.value.reason == "other_license"
+
+    def test_a_manifest_that_was_changed_or_is_older_is_not_taken(self, deployment, granted, publish, at):
+        """E32: an old one would hide that a version was withdrawn."""
+        deployment.replace(granted.issued.text, at)
+        release = publish("1.0.0")
+        old = manifest_sign(license_pk=granted.license.pk, at=at).text
+        release_withdraw(release=release, reason="Loses data.", actor="cli:test", at=at)
+        new = manifest_sign(license_pk=granted.license.pk, at=at + timedelta(hours=1)).text
+        told = deployment.take_manifest(new, "", at + timedelta(hours=1))
+        assert (told.newest, told.withdrawn[0].version) == ({}, "1.0.0")
+        head, body, signature = new.split(".")
+        for text, reason in (
+            (old, "manifest_superseded"),
+            (f"{head}.{old.split('.')[1]}.{signature}", "signature_invalid"),
+            (f"{head}.{body}.{signature[:-4]}AAAA", "signature_invalid"),
+        ):
+            with pytest.raises(ManifestError) as caught:
+                deployment.take_manifest(text, "", at + timedelta(hours=2))
+            assert caught.value.reason == reason
+        assert deployment.manifest(at + timedelta(hours=2)).releases == ()
+
+    def test_the_command_prints_what_may_be_installed(self, granted, publish, live_server, tmp_path):
+        """E32: and, without the vendor, what the kept manifest says."""
+        publish("1.1.0")
+        publish("2.0.0", entitlement="ai")
+        key, download = tmp_path / "key.lic", tmp_path / "demo.bin"
+        key.write_text(granted.issued.text)
+        download.write_bytes(ARTIFACT)
+        for url in (live_server.url, "http://127.0.0.1:9"):
+            out = StringIO()
+            call_command(
+                "client", "--updates", "--url", url, "--folder", tmp_path / "c", "--key", key, "--check", download,
+                stdout=out, stderr=StringIO(),
+            )  # fmt: skip
+            assert f"stable: 1.1.0 (update) demo sha256:{SHA256}" in out.getvalue()
+            assert "withheld: 2.0.0 (entitlement_missing)" in out.getvalue()
+        download.write_bytes(b"something else")
+        with pytest.raises(CommandError, match="is no artifact"):
+            call_command(
+                "client", "--updates", "--folder", tmp_path / "c", "--check", download, "--url", url,
+                stdout=StringIO(), stderr=StringIO(),
+            )  # fmt: skip
 
 
 def call(url: str, body: bytes) -> tuple[int, str]:

@@ -1,0 +1,69 @@
+"""How releases spread: installations that run each version, by product. Read when somebody looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Count
+
+from licenses.domain.versions import VersionError, parse_version
+from licenses.models import Installation, Product, Release
+
+MOST_VERSIONS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How many installations run a version. `release` is ours of this version, None when we published none."""
+
+    version: str
+    count: int
+    release: Release | None
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """A product with its most frequent versions, the newest first, and all of its installations."""
+
+    product: Product
+    versions: tuple[Running, ...]
+    total: int
+
+
+def adoption() -> list[Adoption]:
+    """Products with installations or releases. Installations that were set aside do not count."""
+    rows = Installation.objects.filter(set_aside_at=None).order_by()
+    counted: dict[int, dict[str, int]] = {}
+    for product, version, count in rows.values_list("license__product", "version").annotate(Count("pk")):
+        counted.setdefault(product, {})[version] = count
+    released = set(Release.objects.order_by().values_list("product", flat=True).distinct())
+    products = Product.objects.filter(pk__in=released | counted.keys()).order_by("name")
+    return [_of(product, counted.get(product.pk, {})) for product in products]
+
+
+def _of(product: Product, counts: dict[str, int]) -> Adoption:
+    frequent = sorted(counts, key=lambda version: (-counts[version], version))[:MOST_VERSIONS]
+    releases = Release.objects.filter(product=product, version__in=[plain(version) for version in frequent])
+    known = {release.version: release for release in releases}
+    running = (
+        Running(version, counts[version], known.get(plain(version))) for version in newest_first(frequent)
+    )
+    return Adoption(product, tuple(running), sum(counts.values()))
+
+
+def plain(version: str) -> str:
+    """The version as a release is called: installations may say `v2.4.1`."""
+    return version.removeprefix("v")
+
+
+def newest_first(versions: Iterable[str]) -> list[str]:
+    """By precedence; what is no version comes last."""
+    return sorted(versions, key=lambda version: (_precedence(version), version), reverse=True)
+
+
+def _precedence(version: str) -> str:
+    try:
+        return parse_version(plain(version)).precedence
+    except VersionError:
+        return ""
