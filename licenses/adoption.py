@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from licenses.domain.versions import VersionError, parse_version
 from licenses.models import Installation, Product, Release
@@ -46,10 +46,19 @@ def _of(product: Product, counts: dict[str, int]) -> Adoption:
     frequent = sorted(counts, key=lambda version: (-counts[version], version))[:MOST_VERSIONS]
     releases = Release.objects.filter(product=product, version__in=[plain(version) for version in frequent])
     known = {release.version: release for release in releases}
-    running = (
+    lines = (
         Running(version, counts[version], known.get(plain(version))) for version in newest_first(frequent)
     )
-    return Adoption(product, tuple(running), sum(counts.values()))
+    return Adoption(product, tuple(lines), sum(counts.values()))
+
+
+def running(release: Release) -> QuerySet[Installation]:
+    """The installations that run a release, however they spell its version."""
+    return Installation.objects.filter(
+        license__product=release.product_id,
+        version__in=[release.version, f"v{release.version}"],
+        set_aside_at=None,
+    )
 
 
 def plain(version: str) -> str:

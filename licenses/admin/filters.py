@@ -184,16 +184,17 @@ class MayHaveFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no typ
     parameter_name = "may_have"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        release = _release(self.value() or "")
+        release = release_of(self.value() or "")
         return [(str(release.pk), f"{release.product.name} {release.version}")] if release else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        release = _release(self.value() or "")
+        release = release_of(self.value() or "")
         audience = release_audience(release, now()) if release else None
         return queryset if audience is None else queryset.filter(pk__in=audience.values("pk"))
 
 
-def _release(text: str) -> Release | None:
+def release_of(text: str) -> Release | None:
+    """The release that an address names by its key."""
     pk = primary_key(text)
     return Release.objects.select_related("product").filter(pk=pk).first() if pk else None
 

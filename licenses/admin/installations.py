@@ -25,7 +25,8 @@ from config.kit.changelist import KeysetList
 from config.kit.clock import now
 from config.kit.keyset import Order
 from licenses.admin import display as show
-from licenses.admin.filters import primary_key
+from licenses.admin.filters import primary_key, release_of
+from licenses.adoption import running
 from licenses.models import Installation, InstallationDay, License, Product
 from licenses.searching import licenses_search
 
@@ -54,6 +55,21 @@ class ProductFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no typ
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         product = primary_key(self.value() or "")
         return queryset.filter(license__product=product) if product else queryset
+
+
+class ReleaseFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no types
+    """Installations that run a release; not shown before a release's page leads to it."""
+
+    title = "runs the release"
+    parameter_name = "release"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        release = release_of(self.value() or "")
+        return [(str(release.pk), f"{release.product.name} {release.version}")] if release else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        release = release_of(self.value() or "")
+        return queryset.filter(pk__in=running(release).values("pk")) if release else queryset
 
 
 class SilentFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no types
@@ -129,6 +145,7 @@ class InstallationAdmin(KeysetList, ReadOnlyAdmin):
     list_filter = (
         VersionFilter,
         ProductFilter,
+        ReleaseFilter,
         SilentFilter,
         CapFilter,
         ("set_aside_at", BooleanRadioFilter),

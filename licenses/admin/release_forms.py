@@ -42,7 +42,7 @@ class ReleaseForm(ServiceForm):
     channel = select(
         "Channel",
         choices(ReleaseChannel),
-        help_text="Other than stable: for who has the entitlement channel.<name>.",
+        help_text="Other than stable: for who has the entitlement channel.beta or the like.",
     )
     published_at = InstantField(
         label="Out from (UTC)",
@@ -60,10 +60,10 @@ class ReleaseForm(ServiceForm):
     entitlement = text("Entitlement", max_length=64, help_text="Slug that a license needs; empty for none.")
     notes = note("Notes", max_length=MAX_NOTES)
 
-    def __init__(self, *args: Any, release: Release | None = None, at: datetime, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, release: Release | None = None, at: datetime) -> None:
         names = [name for name in self.base_fields if name != "product"]
         initial = {} if release is None else {name: getattr(release, name) for name in names}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(data, initial=initial)
         self.fields["size_bytes"].required = True
         if release is None:
             return

@@ -23,15 +23,16 @@ from unfold.decorators import action
 from config.kit import actors
 from config.kit.clock import now
 from config.kit.records import RecordAdmin
-from history.naming import Named, Naming, names_of, naming_register
+from history.naming import Named, Naming, naming_register
 from licenses.admin import display as show
 from licenses.admin.forms import posted
 from licenses.admin.pages import form_page
+from licenses.admin.people import names_of
 from licenses.admin.release_forms import ReleaseForm, WithdrawForm
-from licenses.adoption import Adoption, Running, adoption
+from licenses.adoption import Adoption, Running, adoption, running
 from licenses.domain.enums import ReleaseChannel
 from licenses.domain.releases import channel_entitlement
-from licenses.models import Installation, Product, Release
+from licenses.models import Product, Release
 from licenses.releases import release_audience
 from licenses.services.releases import release_publish, release_update, release_withdraw
 
@@ -143,9 +144,6 @@ class ReleaseAdmin(RecordAdmin[Release]):
 
     def page(self, request: HttpRequest, row: Release) -> dict[str, Any]:
         at = now()
-        running = Installation.objects.filter(
-            license__product=row.product_id, version=row.version, set_aside_at=None
-        )
         audience = release_audience(row, at)
         return {
             "title": f"{row.product.name} {row.version}",
@@ -153,8 +151,8 @@ class ReleaseAdmin(RecordAdmin[Release]):
             "meaning": _meaning(row),
             "facts": list(_facts(row)),
             "may_change": request.user.has_perm("licenses.change_release") and not row.is_withdrawn,
-            "running": running.count(),
-            "running_url": _running_url(row.product_id, row.version),
+            "running": running(row).count(),
+            "running_url": f"{reverse(INSTALLATIONS)}?{urlencode({'release': row.pk})}",
             "may_have": None if audience is None else audience.count(),
             "may_have_url": f"{reverse(LICENSES)}?{urlencode({'may_have': row.pk})}",
         }
@@ -261,7 +259,7 @@ def _installed_url(product: Product) -> str:
 
 
 def _running_url(product: int, version: str) -> str:
-    query = {"product": product, "version": version, "set_aside_at__isnull": 1}
+    query: dict[str, str | int] = {"product": product, "version": version, "set_aside_at__isnull": 1}
     return f"{reverse(INSTALLATIONS)}?{urlencode(query)}"
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from licenses.domain.entitlements import Entitlement, has
 from licenses.domain.enums import Edition, Kind, LicenseStatus, ReleaseChannel
@@ -43,7 +43,7 @@ _RANK: Final = {Edition.COMMUNITY: 0, Edition.ENTERPRISE: 1}
 class LicenseRight:
     """What of a license decides. `product` is any name of a product that a release has, too."""
 
-    product: object
+    product: Any
     status: LicenseStatus
     kind: Kind
     internal: bool
@@ -66,7 +66,7 @@ class LicenseRight:
 class ReleaseDemand:
     """What of a release decides. `entitlement` and `minimum_edition` are empty or None when it asks for none."""
 
-    product: object
+    product: Any
     channel: ReleaseChannel
     published_at: datetime
     withdrawn: bool = False

@@ -88,6 +88,19 @@ def test_adoption_counts_what_its_links_list(manager, looker, publish, make_lice
         assert (found.total, shown(browser, total_url)) == (5, 5)
 
 
+def test_installations_that_run_a_release_are_counted_however_they_spell_it(
+    manager, publish, make_license, page
+):
+    """E32: `v1.0.0` is 1.0.0; the number is that of the list behind it."""
+    release = publish("1.0.0")
+    for number, version in enumerate(["1.0.0", "v1.0.0", "1.0.0-rc.1"]):
+        Installation.objects.create(
+            license=make_license(), install_id=f"installation-{number}", version=version
+        )
+    context = manager.get(page(release)).context
+    assert (context["running"], shown(manager, context["running_url"])) == (2, 2)
+
+
 def test_who_may_have_a_release_is_counted_as_the_rule_says(
     manager, publish, make_license, community, page, at
 ):
@@ -107,7 +120,7 @@ def test_who_may_have_a_release_is_counted_as_the_rule_says(
     releases = [
         publish("1.0.0"),
         publish("1.1.0", minimum_edition="enterprise"),
-        publish("1.2.0", published_at=at - DAY),
+        publish("1.2.0", published_at=at - 2 * DAY),
     ]
     counts = []
     for release in releases:
