@@ -129,7 +129,7 @@ def _notes(path: str | None) -> str:
     if path is None:
         return ""
     try:
-        return Path(path).read_text(encoding="utf-8").replace("\r\n", "\n").strip()
+        return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
         raise CommandError(f"{path}: cannot be read ({error})", returncode=USAGE) from error
 

@@ -32,9 +32,8 @@ def release_publish(*, product: Product, actor: str, at: datetime, **fields: Any
 
     Raises Invalid (400), and Exists (409) for a version that is there already, with other build metadata, too.
     """
-    given = {"published_at": at, **known_fields(fields, FIELDS)}
+    given = _given({"published_at": at, **fields})
     release = Release(product=product, **given, created_by=actor, created_at=at)
-    release.published_at = _whole(release.published_at)
     _check(release)
     release.precedence = parse_version(release.version).precedence
     with transaction.atomic():
@@ -48,9 +47,7 @@ def release_update(*, release: Release, actor: str, at: datetime, **fields: Any)
 
     The version stays; checksum, size and day stay, too, once it is out. Raises Invalid, ReleaseWithdrawn (409).
     """
-    given = known_fields(fields, FIELDS)
-    if "published_at" in given:
-        given["published_at"] = _whole(given["published_at"])
+    given = _given(fields)
     with transaction.atomic():
         release = _locked(release)
         if release.is_withdrawn:
@@ -82,6 +79,16 @@ def release_withdraw(*, release: Release, reason: str, actor: str, at: datetime)
         data = {"version": release.version, "channel": str(release.channel), "reason_given": True}
         _record("release.withdrawn", release, data, actor, at)
     return release
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    """Line ends as one character, instants in whole seconds. Raises Invalid for a field that is unknown."""
+    given = known_fields(fields, FIELDS)
+    if isinstance(given.get("notes"), str):
+        given["notes"] = given["notes"].replace("\r\n", "\n")
+    if "published_at" in given:
+        given["published_at"] = _whole(given["published_at"])
+    return given
 
 
 def _locked(release: Release) -> Release:
