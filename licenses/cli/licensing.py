@@ -14,7 +14,7 @@ from config.kit.errors import FieldError, Invalid, NotFound
 from licenses import selectors
 from licenses.cli.reading import answer, instant, stamp, truth, whole
 from licenses.domain.entitlements import Entitlement
-from licenses.domain.enums import Format
+from licenses.domain.enums import Format, Kind
 from licenses.domain.periods import RenewalAnchor
 from licenses.errors import UnknownAccount
 from licenses.models import Channel, Issuance, License
@@ -46,6 +46,7 @@ def _add_issue(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--email", default="", help="where the license goes; kept when the account has none")
     parser.add_argument("--plan", required=True, help="code of the plan")
     parser.add_argument("--product-key", required=True, help="key of the product")
+    parser.add_argument("--kind", choices=[kind.value for kind in Kind], help="default: the plan's")
     parser.add_argument("--expires", type=instant, metavar="TIME", help="RFC 3339; default: the plan's term")
     for name in LIMITS:
         parser.add_argument(f"--{name}", type=whole, metavar="N", help="default: the plan's")
@@ -94,6 +95,7 @@ def issue(options: dict[str, Any], stdout: Any) -> None:
         account=_account(options["group"]),
         plan=selectors.plan_by_code(product, options["plan"]),
         terms=_terms(options),
+        kind=Kind(options["kind"]) if options["kind"] else None,
         email=options["email"],
         format=_format(options),
         persist=options["persist"],

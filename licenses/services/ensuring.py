@@ -14,7 +14,7 @@ from accounts.models import Account, User
 from accounts.services.accounts import account_update
 from config.kit.locks import locked
 from licenses import selectors
-from licenses.domain.enums import Format, KeyState, LicenseStatus
+from licenses.domain.enums import Format, KeyState, Kind, LicenseStatus
 from licenses.errors import LicenseSuspended
 from licenses.models import Issuance, License, Plan
 from licenses.services.artifacts import artifact_text
@@ -35,6 +35,7 @@ def license_ensure(
     account: Account,
     plan: Plan,
     terms: Mapping[str, Any] | None = None,
+    kind: Kind | None = None,
     email: str = "",
     domain: str = "",
     format: Format | None = None,  # noqa: A002 - the word of the vocabulary
@@ -47,18 +48,26 @@ def license_ensure(
 ) -> Ensured:
     """Return the active license of an account for a plan, or cut it from the plan and sign it (E2).
 
-    `terms` count for a new license only: an existing one changes by renewal or re-issue (E24). `email` and
+    `terms` count for a new license only: an existing one changes by renewal or re-issue (E24). `kind` is the
+    plan's unless given: a test key and a commercial license of one plan stand beside each other. `email` and
     `domain` are kept with an account that has none. Parallel calls make one license: they wait for the
     account's row.
     Raises what `license_create` and `license_issue` raise; LicenseSuspended rather than a second license.
     """
     with transaction.atomic():
         account = locked(Account.objects.filter(pk=account.pk)).get()
-        row = _live(account, plan, at)
+        row = _live(account, plan, kind or Kind(plan.kind), at)
         created = row is None
         if row is None:
             row = license_create(
-                account=account, plan=plan, terms=terms, origin=origin, actor=actor, creator=creator, at=at
+                account=account,
+                plan=plan,
+                terms=terms,
+                kind=kind,
+                origin=origin,
+                actor=actor,
+                creator=creator,
+                at=at,
             )
         _complete(account, {"email": email, "domain": domain}, actor, at)
         wanted = Format(format or row.product.default_format)
@@ -68,13 +77,13 @@ def license_ensure(
     return Ensured(row, issued, created)
 
 
-def _live(account: Account, plan: Plan, at: datetime) -> License | None:
-    """The license that stands in the way of a new one: of the plan's kind, not revoked, not past its end.
+def _live(account: Account, plan: Plan, kind: Kind, at: datetime) -> License | None:
+    """The license that stands in the way of a new one: of the same kind, not revoked, not past its end.
 
     An active one before a suspended one: only when that is all there is, it is refused. A test key that was
     cut from a commercial plan is not what a storefront has sold.
     """
-    rows = License.objects.with_relations().filter(account=account, plan=plan, kind=plan.kind)
+    rows = License.objects.with_relations().filter(account=account, plan=plan, kind=kind)
     rows = rows.filter(Q(expires_at=None) | Q(expires_at__gt=at)).exclude(origin=License.Origin.LEGACY)
     row = rows.exclude(status=LicenseStatus.REVOKED).order_by("status", "-pk").first()
     if row is not None and row.status == LicenseStatus.SUSPENDED:

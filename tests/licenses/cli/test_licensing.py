@@ -39,6 +39,18 @@ def test_issuing_twice_gives_the_same_license(run, office):
     assert run(*ISSUE).out == first["text"] + "\n"
 
 
+def test_a_test_key_stands_beside_the_license_of_its_plan(run, check, office):
+    """E3, D2: neither is taken for the other, and each is issued once."""
+    sold = run(*ISSUE, "--json").json
+    tested = run(*ISSUE, "--kind", "test", "--json").json
+    assert (tested["created"], tested["license"] != sold["license"]) == (True, True)
+    assert run(*ISSUE, "--kind", "test", "--json").json["text"] == tested["text"]
+    assert run(*ISSUE).out.strip() == sold["text"].strip()
+    assert list(License.objects.order_by("pk").values_list("kind", flat=True)) == ["commercial", "test"]
+    assert check(tested["text"]).code == 0
+    assert run(*ISSUE, "--kind", "trial").err.startswith("invalid: ")
+
+
 @pytest.mark.parametrize("word", ["--no-persist", "--persist=false"])
 def test_the_text_is_not_kept_if_asked(run, office, word):
     """E3: the record and its hash are."""
