@@ -106,6 +106,15 @@ class IdempotencyKeyReused(Refusal):
     title = "This Idempotency-Key was used for another request."
 
 
+class IdempotencyOtherGroups(Forbidden):
+    """E22: a credential that sees less than it did when it called first does not get what it saw then."""
+
+    code = "idempotency_other_groups"
+    title = (
+        "The first request with this Idempotency-Key was made for groups that these credentials do not see."
+    )
+
+
 class IdempotencyInProgress(Conflict):
     """`retry_after` in seconds."""
 

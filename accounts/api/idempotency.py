@@ -33,7 +33,8 @@ PARAMETER = OpenApiParameter(
     description=(
         "A text of your choice, such as a UUID, 1 to 255 visible ASCII characters. Sent again with the same "
         "body it gives the first answer, with the header `Idempotency-Replayed: true`; with another body 422 "
-        "`idempotency_key_reused`; while the first call runs 409 `idempotency_in_progress`. Refusals are not "
+        "`idempotency_key_reused`; while the first call runs 409 `idempotency_in_progress`; for a credential that "
+        "sees fewer groups than it did then 403 `idempotency_other_groups`. Refusals are not "
         "kept: after one, the same key may be used for the corrected request."
     ),
 )
@@ -61,6 +62,7 @@ def idempotent(post: Handler) -> Any:
             method=str(request.method),
             path=request.get_full_path(),
             body=request.data,
+            sight=view.principal.sight,
         )
         return _once(use, view, lambda: post(view, request, *args, **kwargs))
 

@@ -26,8 +26,9 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from accounts.errors import IdempotencyInProgress, IdempotencyKeyReused
+from accounts.errors import IdempotencyInProgress, IdempotencyKeyReused, IdempotencyOtherGroups
 from accounts.models import IdempotentRequest
+from accounts.selectors import slug_now
 from config.kit.sealing import seal, unseal
 
 MAX_CLIENT = 100
@@ -45,19 +46,25 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One use of a key. `fingerprint` is the SHA-256 of method, path and body."""
+    """One use of a key. `fingerprint` is the SHA-256 of method, path and body.
+
+    `sight` are the groups that the caller sees, None for every group.
+    """
 
     client: str
     key: str
     fingerprint: str
+    sight: frozenset[str] | None
 
 
-def claim(*, client: str, key: str, method: str, path: str, body: Any) -> Claim:
+def claim(
+    *, client: str, key: str, method: str, path: str, body: Any, sight: frozenset[str] | None = None
+) -> Claim:
     """Describe a use of a key. `body` is the parsed JSON: its spelling does not matter, its content does."""
     text = json.dumps([method, path, body], sort_keys=True, separators=(",", ":"))
     if len(client) > MAX_CLIENT or not (client.isascii() and client.isprintable()):
         client = hashlib.sha256(client.encode()).hexdigest()
-    return Claim(client, key, hashlib.sha256(text.encode()).hexdigest())
+    return Claim(client, key, hashlib.sha256(text.encode()).hexdigest(), sight)
 
 
 @contextmanager
@@ -81,7 +88,9 @@ def held(use: Claim) -> Iterator[None]:
 def answer_find(use: Claim, *, at: datetime) -> Answer | None:
     """Return the kept answer of a key, None for a key that is new or forgotten.
 
-    Call it inside `held`. Raises IdempotencyKeyReused (422) when the key stands for another request.
+    Call it inside `held`. Raises IdempotencyKeyReused (422) when the key stands for another request, and
+    IdempotencyOtherGroups (403) when the caller sees less than who made it: the name of a client stays when
+    its groups change, and the answer is still that of the groups it had.
     """
     row = IdempotentRequest.objects.filter(client=use.client, key=use.key).first()
     if row is None:
@@ -91,20 +100,31 @@ def answer_find(use: Claim, *, at: datetime) -> Answer | None:
         return None
     if (row.key, row.fingerprint) != (use.key, use.fingerprint):
         raise IdempotencyKeyReused
-    head, _, body = unseal(bytes(row.answer)).partition(b"\n")
-    return Answer(row.status, json.loads(head), body)
+    text, _, body = unseal(bytes(row.answer)).partition(b"\n")
+    head = json.loads(text)
+    _demand_sight(use.sight, head["sight"])
+    return Answer(row.status, head["headers"], body)
+
+
+def _demand_sight(now: frozenset[str] | None, then: list[str] | None) -> None:
+    """A group that was merged is seen by who sees the one that took over. Raises IdempotencyOtherGroups."""
+    if now is None:
+        return
+    if then is None or any(group not in now and slug_now(group) not in now for group in then):
+        raise IdempotencyOtherGroups
 
 
 def answer_keep(
     use: Claim, *, status: int, headers: Mapping[str, str], body: bytes, at: datetime
 ) -> IdempotentRequest:
     """Keep an answer, sealed. Call it inside `held`. Raises SealingKeyMissing (503)."""
+    head = {"headers": dict(headers), "sight": None if use.sight is None else sorted(use.sight)}
     return IdempotentRequest.objects.create(
         client=use.client,
         key=use.key,
         fingerprint=use.fingerprint,
         status=status,
-        answer=seal(json.dumps(dict(headers)).encode() + b"\n" + body),
+        answer=seal(json.dumps(head).encode() + b"\n" + body),
         started_at=at,
     )
 

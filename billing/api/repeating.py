@@ -45,8 +45,8 @@ class Begun:
 def begun_once(view: Operation, request: Request, begin: Callable[[], uuid.UUID]) -> Begun:
     """Begin a row, once for a key of the caller's. `begin` refuses, or returns the uid of what it wrote.
 
-    Raises IdempotencyKeyMalformed (400), IdempotencyKeyReused (422) for another body, IdempotencyInProgress
-    (409) while another call begins.
+    Raises IdempotencyKeyMalformed (400), IdempotencyKeyReused (422) for another body, IdempotencyOtherGroups (403)
+    for who sees less by now, IdempotencyInProgress (409) while another call begins.
     """
     key = request.headers.get("Idempotency-Key")
     if key is None:
@@ -55,7 +55,7 @@ def begun_once(view: Operation, request: Request, begin: Callable[[], uuid.UUID]
         raise IdempotencyKeyMalformed
     claim = idempotency.claim(
         client=view.principal.client, key=key, method=str(request.method), path=request.get_full_path(),
-        body=request.data,
+        body=request.data, sight=view.principal.sight,
     )  # fmt: skip
     with idempotency.held(claim):
         kept = idempotency.answer_find(claim, at=view.at)

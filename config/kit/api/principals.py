@@ -34,6 +34,11 @@ class Principal:
         """Sysadmins do, and back-office API keys that are bound to no account."""
         return self.is_sysadmin or (self.client.startswith("api-key:") and not self.groups)
 
+    @property
+    def sight(self) -> frozenset[str] | None:
+        """The groups it sees; None is every group."""
+        return None if self.sees_every_group else self.groups
+
     def may_see_group(self, slug: str) -> bool:
         """E22: members of the group, and who sees every group."""
         return self.sees_every_group or slug in self.groups

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.services.merging import account_merge
 from history.models import Event
 from licenses.domain.verification import verify
 from licenses.models import Issuance, Renewal
@@ -206,3 +207,41 @@ def test_signing_again_is_repeatable_too(step, more, storefront, url):
     answers = [storefront.post(url(step), more, key="k") for _ in range(2)]
     assert answers[0].json() == answers[1].json()
     assert Issuance.objects.count() == 2
+
+
+class TestWhoSeesLessThanBefore:
+    """E22: the name of a credential stays when its groups change; a stored answer is of the groups it had."""
+
+    @pytest.fixture
+    def dashboard(self, api, internal_token):
+        """Return a caller of one subject, with the groups and roles it has at the moment."""
+        return lambda **now: api.as_(internal_token(scope="licenses:issue", **now))
+
+    def test_a_stored_answer_is_of_the_groups_that_the_caller_had(self, dashboard, body, prospect):
+        first = dashboard(groups=["acme"]).post("/api/v1/licenses", body(), key="order-1")
+        assert first.status_code == 201
+        same = dashboard(groups=["globex", "acme"]).post("/api/v1/licenses", body(), key="order-1")
+        assert (same.content, same.headers["Idempotency-Replayed"]) == (first.content, "true")
+        other = dashboard(groups=["globex"]).post("/api/v1/licenses", body(), key="order-1")
+        assert (other.status_code, other.json()["code"]) == (403, "idempotency_other_groups")
+        assert first.json()["license"]["id"] not in other.content.decode()
+        assert (
+            dashboard(roles=["sysadmin"]).post("/api/v1/licenses", body(), key="order-1").content
+            == first.content
+        )
+
+    def test_what_a_sysadmin_was_told_is_not_told_to_a_member(self, dashboard, body):
+        assert (
+            dashboard(roles=["sysadmin"]).post("/api/v1/licenses", body(), key="order-1").status_code == 201
+        )
+        answer = dashboard(groups=["acme"]).post("/api/v1/licenses", body(), key="order-1")
+        assert (answer.status_code, answer.json()["code"]) == (403, "idempotency_other_groups")
+
+    def test_a_key_of_a_merged_account_gets_its_answer_again(
+        self, api, make_key, make_account, body, customer, at
+    ):
+        """D5: the winner's group stands for the one that was merged."""
+        member = api.as_(make_key("full-admin", account=customer))
+        first = member.post("/api/v1/licenses", body(), key="order-1")
+        account_merge(account=customer, into=make_account("Initech"), actor="cli:test", at=at)
+        assert member.post("/api/v1/licenses", body(), key="order-1").content == first.content
