@@ -14,7 +14,7 @@ from billing.terms import quote_of, seats_of, term_facts_of
 from billing.tier_errors import SubscriptionNotActive, TierRefused, TierUnknown, TierUnpriced
 from licenses.claims import ToSign
 from licenses.models import License, Plan
-from licenses.services.issuing import refuse_unless_issuable
+from licenses.services.signing import refuse_unless_issuable
 
 DAYS = "days"
 

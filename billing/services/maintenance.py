@@ -15,7 +15,7 @@ from history.domain.kinds import Kind
 from licenses.domain.enums import LicenseStatus
 from licenses.errors import LicenseRevoked
 from licenses.models import License
-from licenses.services.issuing import license_lock, record_license
+from licenses.services.signing import license_lock, record_license
 
 YEAR_DAYS = 365
 

@@ -29,8 +29,8 @@ from licenses.errors import (
     RenewalNotLater,
 )
 from licenses.models import Channel, Issuance, License
-from licenses.services.issuing import license_lock
 from licenses.services.renewing import license_renew
+from licenses.services.signing import license_lock
 
 FIRST = "subscription_create"
 ENDED = (LicenseRevoked, LicenseSuspended, LicensePerpetual, LegacyLicense, LicenseExpired)

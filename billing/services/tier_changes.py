@@ -22,8 +22,8 @@ from licenses.domain.enums import LicenseStatus
 from licenses.errors import LicenseRevoked
 from licenses.models import License, Plan
 from licenses.postures import place_posture
-from licenses.services.issuing import license_lock
 from licenses.services.posture import record_posture
+from licenses.services.signing import license_lock
 from licenses.terms import check_terms
 
 FROM_PLAN = ("edition", "nodes", "machines", "collectors", "warn_days", "grace_days", "entitlements")

@@ -21,7 +21,7 @@ from billing.tiers import Quoted, tier_quote
 from config.kit.enqueue import enqueue
 from licenses.claims import ToSign
 from licenses.models import License, Plan
-from licenses.services.issuing import license_lock, refuse_unless_issuable
+from licenses.services.signing import license_lock, refuse_unless_issuable
 
 Guard = Callable[[License], None]
 _guards: list[Guard] = []

@@ -35,9 +35,10 @@ from licenses.models import Channel, Issuance, License
 from licenses.selectors import latest_issuance, licenses_beside
 from licenses.services.amending import amendments, license_amend
 from licenses.services.artifacts import artifact_text
-from licenses.services.issuing import Issued, license_issue
+from licenses.services.issuing import license_issue
 from licenses.services.lifecycle import license_reinstate, license_revoke, license_suspend
 from licenses.services.renewing import Renewed, license_renew, license_renewal_end
+from licenses.services.signing import Issued
 from licenses.validation import Question, verdict_for
 
 CREATE = {

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from config.kit.pages import form_page, in_dialog
 from licenses.admin.display import page_of
 from licenses.models import Issuance
-from licenses.services.issuing import Issued
+from licenses.services.signing import Issued
 
 __all__ = ["done", "form_page", "in_dialog", "issued_page", "shows_now"]
 

@@ -20,9 +20,10 @@ from licenses.api.fields import accept
 from licenses.api.filters import LicenseFilter
 from licenses.api.shapes import licenses as shapes
 from licenses.models import Channel, License
-from licenses.services.issuing import Issued, license_grant, license_issue, license_reissue
+from licenses.services.issuing import license_grant, license_issue, license_reissue
 from licenses.services.lifecycle import license_reinstate, license_revoke, license_suspend
 from licenses.services.renewing import license_renew
+from licenses.services.signing import Issued
 
 TAGS = ["licenses"]
 

@@ -20,9 +20,9 @@ from licenses.errors import UnknownAccount
 from licenses.models import Channel, Issuance, License
 from licenses.postures import posture_at
 from licenses.services.ensuring import license_ensure
-from licenses.services.issuing import Issued
 from licenses.services.lifecycle import license_reinstate, license_revoke, license_suspend
 from licenses.services.renewing import license_renew
+from licenses.services.signing import Issued
 
 LIMITS = ("quantity", "seats", "nodes", "machines", "collectors")
 

@@ -15,8 +15,9 @@ from licenses.claims import ToSign
 from licenses.domain.claim_words import Pair, claim_pairs
 from licenses.domain.enums import Format
 from licenses.models import License
-from licenses.services.issuing import Issued, license_reissue, refuse_unless_issuable
+from licenses.services.issuing import license_reissue
 from licenses.services.notes import note_add
+from licenses.services.signing import Issued, refuse_unless_issuable
 from licenses.terms import CHANGEABLE, LIMIT_FIELDS, check_terms, refuse_unknown
 
 

@@ -27,7 +27,7 @@ from licenses.claims import COLUMNS, ToSign, claims_of
 from licenses.domain.enums import Format, KeyState
 from licenses.models import Issuance, License, SigningKey
 from licenses.models.licenses import LicenseQuerySet
-from licenses.services.issuing import encode_claims, issuance_facts, key_for, refuse_unless_issuable
+from licenses.services.signing import encode_claims, issuance_facts, key_for, refuse_unless_issuable
 from licenses.signers import signer_of
 
 BATCH = 500

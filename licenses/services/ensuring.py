@@ -18,7 +18,8 @@ from licenses.domain.enums import Format, KeyState, Kind, LicenseStatus
 from licenses.errors import LicenseSuspended
 from licenses.models import Issuance, License, Plan
 from licenses.services.artifacts import artifact_text
-from licenses.services.issuing import Issued, license_create, license_issue
+from licenses.services.issuing import license_create, license_issue
+from licenses.services.signing import Issued
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from licenses.errors import NoSigningKey
 from licenses.models import Channel, Job, JobRow, License, Plan
 from licenses.selectors import active_key
 from licenses.services.bulk import licenses_grant
-from licenses.services.issuing import SIGNED_WITH, license_draft, license_grant, refuse_closed
+from licenses.services.issuing import license_draft, license_grant, refuse_closed
+from licenses.services.signing import SIGNED_WITH
 
 log = structlog.get_logger(__name__)
 

@@ -19,14 +19,8 @@ from licenses.domain.claim_words import OWN
 from licenses.domain.enums import Algorithm, Format, Kind
 from licenses.models import Channel, License, Plan, Preset, Product
 from licenses.selectors import active_key
-from licenses.services.issuing import (
-    SIGNED_WITH,
-    Granted,
-    license_draft,
-    license_grant,
-    refuse_closed,
-    refuse_unless_issuable,
-)
+from licenses.services.issuing import Granted, license_draft, license_grant, refuse_closed
+from licenses.services.signing import SIGNED_WITH, refuse_unless_issuable
 
 TEST_TERMS = {"days": 30, "seats": 1, "nodes": 1}
 

@@ -11,8 +11,8 @@ from licenses.domain.enums import LicenseStatus
 from licenses.errors import AlreadyRevoked, LicenseRevoked, LicenseSuspended, NotSuspended
 from licenses.models import License
 from licenses.postures import place_posture
-from licenses.services.issuing import license_lock, record_license
 from licenses.services.posture import record_posture
+from licenses.services.signing import license_lock, record_license
 
 
 def license_suspend(*, license: License, reason: str, actor: str, at: datetime) -> License:  # noqa: A002 - the word of the vocabulary

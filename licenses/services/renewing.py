@@ -14,8 +14,8 @@ from licenses.domain.periods import PeriodError, RenewalAnchor, renewal_end
 from licenses.errors import LegacyLicense, LicensePerpetual, LicenseRevoked, LicenseSuspended, RenewalNotLater
 from licenses.models import Issuance, License, Renewal
 from licenses.postures import place_posture
-from licenses.services.issuing import Issued, issuance_data, license_sign, lock_to_change, record_license
 from licenses.services.posture import record_posture
+from licenses.services.signing import Issued, issuance_data, license_sign, lock_to_change, record_license
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,9 @@ from licenses import selectors as licenses_selectors
 from licenses.domain.enums import Kind, LicenseStatus
 from licenses.models import Channel, License
 from licenses.services.artifacts import artifact_text
-from licenses.services.issuing import Issued, license_grant, license_issue
+from licenses.services.issuing import license_grant, license_issue
 from licenses.services.renewing import license_renew
+from licenses.services.signing import Issued
 from trials import selectors
 from trials.errors import ProgramClosed, TrialCooldown
 from trials.models import Trial, TrialProgram, TrialRequest, TrialUse
