@@ -10,13 +10,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import DateTimeField, F, Field, Model, QuerySet
+from django.db.models import Case, DateTimeField, F, Field, IntegerField, Model, QuerySet, When
 from django.db.models.expressions import OrderBy
 from django.db.models.functions import Coalesce
 
@@ -33,6 +33,9 @@ class Order:
     `field` is a path of the ORM, empty for the key alone. `key_descends` is the direction of the key among
     equals; an index has to have the same pair of directions, or both turned round. `sorts` keeps the database
     from following an index of the order: it finds the rows by their filters and sorts them.
+
+    `ranks` gives the values of a column of few values in an order that no index knows, such as foreign keys by the
+    name of what they point to: each value is then a range of its own of the column's index. Others are left out.
     """
 
     field: str = ""
@@ -40,6 +43,7 @@ class Order:
     key_descends: bool = True
     nullable: bool = False
     sorts: bool = False
+    ranks: Callable[[], Iterable[Any]] | None = None
 
     def reversed(self) -> Order:
         return replace(self, descends=not self.descends, key_descends=not self.key_descends)
@@ -53,7 +57,15 @@ class Order:
         key = self._column("pk")
         return [key.desc() if self.key_descends else key.asc()]
 
+    def ranked(self) -> list[Any]:
+        """The values of `ranks`, in the direction of the order."""
+        values = list(self.ranks()) if self.ranks else []
+        return values[::-1] if self.descends else values
+
     def _by_field(self) -> OrderBy:
+        if self.ranks:
+            places = [When(**{self.field: value}, then=place) for place, value in enumerate(self.ranked())]
+            return Case(*places, default=len(places), output_field=IntegerField()).asc()
         column = self._column(self.field)
         if not self.nullable:
             return column.desc() if self.descends else column.asc()
@@ -191,6 +203,9 @@ def _take(rows: QuerySet[Any], order: Order, edge: Edge | None, count: int) -> l
 
 
 def _ranges(rows: QuerySet[Any], order: Order, edge: Edge | None) -> Iterator[QuerySet[Any]]:
+    if order.ranks:
+        yield from _ranked_ranges(rows, order, edge)
+        return
     if edge is None:
         yield rows.order_by(*order.expressions())
         return
@@ -209,3 +224,19 @@ def _ranges(rows: QuerySet[Any], order: Order, edge: Edge | None) -> Iterator[Qu
     yield rows.filter(**{f"{field}__{'lt' if order.descends else 'gt'}": edge.value}).order_by(*in_order)
     if order.nullable and not order.descends:
         yield rows.filter(**{is_null: True}).order_by(*order.by_key())
+
+
+def _ranked_ranges(rows: QuerySet[Any], order: Order, edge: Edge | None) -> Iterator[QuerySet[Any]]:
+    """One range for each value, so that every statement is one of an index of the column and the key."""
+    values = order.ranked()
+    if edge is not None:
+        if edge.value not in values:
+            return
+        further = {f"pk__{'lt' if order.key_descends else 'gt'}": edge.pk}
+        yield rows.filter(**{order.field: edge.value}, **further).order_by(*order.by_key())
+        values = values[values.index(edge.value) + 1 :]
+    if order.sorts:
+        yield rows.filter(**{f"{order.field}__in": values}).order_by(*order.expressions())
+        return
+    for value in values:
+        yield rows.filter(**{order.field: value}).order_by(*order.by_key())

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin import display
 from django.contrib.admin.views.main import SEARCH_VAR
-from django.db.models import CharField, Value
+from django.db.models import CharField, Exists, OuterRef, QuerySet, Value
 from django.db.models.functions import Coalesce, NullIf
 from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.html import format_html
@@ -41,7 +41,7 @@ from licenses.admin.license_page import LicensePage
 from licenses.admin.list_presets import LIST_PRESETS
 from licenses.admin.row_actions import RowActions
 from licenses.admin.test_keys import TestKeys
-from licenses.models import License
+from licenses.models import License, Plan, Product
 from licenses.models.licenses import LicenseQuerySet
 from licenses.searching import HELP, is_key_text, key_reference, licenses_search
 
@@ -77,6 +77,18 @@ EXPORTED = (
 )
 
 
+def products_by_name() -> QuerySet[Any]:
+    """The products that have licenses, as the column of their names sorts them."""
+    sold = Exists(License.objects.filter(product=OuterRef("pk")))
+    return Product.objects.filter(sold).order_by("name", "pk").values_list("pk", flat=True)
+
+
+def plans_by_name() -> QuerySet[Any]:
+    """As `products_by_name`, for plans. Those of one name stand beside each other, by product."""
+    sold = Exists(License.objects.filter(plan=OuterRef("pk")))
+    return Plan.objects.filter(sold).order_by("name", "product__name", "pk").values_list("pk", flat=True)
+
+
 @admin.register(License)
 class LicenseAdmin(
     LicensePage, TestKeys, Generation, RowActions, SavedViews, ExportList, KeysetList, ReadOnlyAdmin
@@ -90,6 +102,8 @@ class LicenseAdmin(
     # Each has an index of the same pair of directions.
     list_orders = {
         "account_name": Order("account__name", descends=False),
+        "product_name": Order("product_id", descends=False, ranks=products_by_name),
+        "plan_name": Order("plan_id", descends=False, ranks=plans_by_name),
         "kind_name": Order("kind", descends=False),
         "quantity_shown": Order("quantity", descends=False),
         "created": Order(descends=False, key_descends=False),
@@ -136,11 +150,11 @@ class LicenseAdmin(
             '<a href="{}" class="text-link sg-cut" title="{}">{}</a>', show.page_of(row.account), name, name
         )
 
-    @display(description="Product")
+    @display(description="Product", ordering="product__name")
     def product_name(self, row: License) -> SafeString:
         return show.cut(row.product.name)
 
-    @display(description="Plan")
+    @display(description="Plan", ordering="plan__name")
     def plan_name(self, row: License) -> SafeString:
         return show.cut(row.plan.name)
 

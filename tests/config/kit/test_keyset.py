@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,6 +17,12 @@ from licenses.services.issuing import license_create
 
 pytestmark = pytest.mark.django_db
 
+
+def two_then_one():
+    """An order of the values that the column knows nothing of; 7 is no value of a row."""
+    return [2, 7, 1]
+
+
 ORDERS = [
     Order(),
     Order(descends=False, key_descends=False),
@@ -27,7 +35,11 @@ ORDERS = [
     Order("expires_at", descends=True, key_descends=True, nullable=True),
     Order(sorts=True),
     Order("expires_at", descends=False, key_descends=False, nullable=True, sorts=True),
+    Order("quantity", descends=False, ranks=two_then_one),
+    Order("quantity", descends=True, key_descends=False, ranks=two_then_one),
+    Order("quantity", descends=True, ranks=two_then_one, sorts=True),
 ]
+NAMES = [f"{replace(order, ranks=None)}{' ranked' if order.ranks else ''}" for order in ORDERS]
 
 
 def forward(rows, order, size):
@@ -57,6 +69,8 @@ def sorted_by(order, rows):
     def value(row):
         for name in order.field.split("__"):
             row = getattr(row, name)
+        if order.ranks:
+            return order.ranks().index(row)
         return (row is None, row if row is not None else 0)
 
     return [row.pk for row in sorted(rows, key=value, reverse=order.descends)]
@@ -76,14 +90,14 @@ def rows(make_account, at):
     return License.objects.select_related("account")
 
 
-@pytest.mark.parametrize("order", ORDERS, ids=str)
+@pytest.mark.parametrize("order", ORDERS, ids=NAMES)
 @pytest.mark.parametrize("size", [1, 2, 3, 11, 50])
 def test_pages_forward_hold_every_row_once_in_order(rows, order, size):
     keys = [key for page in forward(rows, order, size) for key in page]
     assert keys == sorted_by(order, rows)
 
 
-@pytest.mark.parametrize("order", ORDERS, ids=str)
+@pytest.mark.parametrize("order", ORDERS, ids=NAMES)
 def test_pages_backward_hold_every_row_in_the_same_order(rows, order):
     keys = [key for page in backward(rows, order, 3) for key in page]
     assert list(dict.fromkeys(keys)) == sorted_by(order, rows)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from config.kit.changelist import chips
 from licenses.admin.list_presets import LIST_PRESETS, preset_url
 from licenses.models import Activation, Installation, License
+from licenses.services.catalogue import plan_create, product_create
 from licenses.services.lifecycle import license_revoke, license_suspend
 
 pytestmark = pytest.mark.django_db
@@ -87,7 +88,7 @@ def test_pages_follow_each_other_without_gap_or_repetition(looker, many):
 
 
 @pytest.mark.parametrize(
-    "order", ["1", "-1", "4", "-4", "8", "-8", "10", "12", "-12", "2", "99", "x", "1.-11"]
+    "order", ["1", "-1", "4", "-4", "8", "-8", "10", "12", "-12", "2", "-3", "5", "99", "x", "1.-11"]
 )
 def test_every_order_has_all_rows_once(looker, many, order):
     """D10: sorting and paging; a column that orders nothing leaves the order as it is."""
@@ -102,6 +103,27 @@ def test_a_column_orders_both_ways_and_no_end_is_the_latest(looker, many):
     up = [ends[key] or latest for key in walked(looker, "?o=11")]
     down = [ends[key] or latest for key in walked(looker, "?o=-11")]
     assert (up, down) == (sorted(up), sorted(down, reverse=True))
+
+
+def test_products_and_plans_are_ordered_by_their_names(looker, make_license, make_plan, product, at):
+    """D10: sorting; the newest first among licenses of one product or plan."""
+    by = {"actor": "cli:test", "at": at}
+    other = product_create(product_key="atlas", name="Atlas", **by)
+    plans = [make_plan("zeta"), make_plan("alpha"), plan_create(product=other, slug="mid", name="Mid", **by)]
+    make_plan("unsold")
+    rows = [make_license(plan) for plan in plans * 2]
+
+    def order(column, query=""):
+        names = {row.pk: (row.product.name, row.plan.name) for row in rows}
+        keys = walked(looker, f"?o={column}{query}")
+        return [names[key][0 if column.endswith("2") else 1] for key in keys], keys
+
+    assert order("2")[0] == ["Atlas"] * 2 + ["Demo"] * 4
+    assert order("-2")[0] == ["Demo"] * 4 + ["Atlas"] * 2
+    for query in ("", "&kind__exact=commercial"):
+        names, keys = order("3", query)
+        assert names == ["Alpha", "Alpha", "Mid", "Mid", "Zeta", "Zeta"]
+        assert keys[0] > keys[1]
 
 
 def test_the_place_in_the_list_is_told(looker, many):
