@@ -32,6 +32,7 @@ from licenses.services.keys import key_rotate
 from notifications.models import ExpiryDigest
 from notifications.services.digests import DEFAULT_NAME, default_digest_ensure, digest_update
 from notifications.setting_rules import address_errors
+from trials.services.programs import program_create
 
 ACTOR = "system:bootstrap"
 LOCK_NUMBER = 0x5369676E6574
@@ -92,6 +93,8 @@ PRESETS: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("Test key, 7 days", "enterprise", MappingProxyType({"days": 7, "seats": 1, "nodes": 1})),
     ("Community test key", "community", MappingProxyType({"days": 30, "seats": 1, "nodes": 1})),
 )
+# E21, A22: open to anybody, so that the hosted page and the API can be tried at once
+PROGRAM: Mapping[str, Any] = MappingProxyType({"slug": "demo", "name": "Demo Platform trial", "public": True})
 OFFERS: tuple[Mapping[str, Any], ...] = (
     MappingProxyType(
         {
@@ -238,6 +241,7 @@ def demo_load(*, at: datetime) -> list[str]:
             actor=ACTOR,
             at=at,
         )
+    program_create(product=product, plan=plans["trial"], default=True, **PROGRAM, actor=ACTOR, at=at)
     for position, offer in enumerate(OFFERS):
         seats = plans["enterprise"].seats
         offer_create(
@@ -246,7 +250,7 @@ def demo_load(*, at: datetime) -> list[str]:
     coupon_create(code="WELCOME20", percent_bps=2_000, actor=ACTOR, at=at)
     for row in ACCOUNTS:
         account_create(**row, actor=ACTOR, at=at)
-    return ["Loaded the demo: product demo with its plans and offers, accounts acme and globex."]
+    return ["Loaded the demo: product demo with its plans, offers and trial, accounts acme and globex."]
 
 
 def superadmin_ensure(*, email: str, at: datetime) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from config.bootstrap import bootstrap, demo_load
 from config.kit.clock import now
 from history.models import CheckpointKey, Event
 from licenses.domain.enums import Algorithm, KeyState, Kind
-from licenses.models import Plan, Preset, Product, SigningKey
+from licenses.models import License, Plan, Preset, Product, SigningKey
 from licenses.services.issuing import license_grant
 from licenses.services.keys import key_retire
 from notifications.models import ExpiryDigest
@@ -58,6 +58,15 @@ def test_the_demo_has_the_catalogue_that_the_readme_speaks_of(first_start):
     assert (trial.edition, trial.kind, trial.duration_days) == ("enterprise", Kind.TRIAL, 30)
     assert (trial.seats, trial.nodes, trial.grace_days) == (10, 1, 3)
     assert dict(Account.objects.values_list("slug", "kind")) == {"acme": "customer", "globex": "prospect"}
+
+
+def test_the_demo_can_be_tried_at_once(first_start, client):
+    """A22, E21: by naming the product alone, without a key; the hosted page is open."""
+    body = {"email": "kim@initech.example", "product_key": "demo"}
+    assert client.post("/api/v1/trials", body, "application/json").status_code == 202
+    cut = License.objects.get()
+    assert (cut.edition, cut.seats, cut.nodes, cut.kind) == ("enterprise", 10, 1, Kind.TRIAL)
+    assert client.get("/trial/demo").status_code == 200
 
 
 def test_the_first_preset_is_the_quick_test_key(first_start):
