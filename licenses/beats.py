@@ -1,9 +1,10 @@
 """What a heartbeat reads, and the one statement that most heartbeats are.
 
 An installation that says what it said before costs a single statement on PostgreSQL: find the license by
-the hash of its text, mark the installation as seen, count the day. Whatever is new (first sight, other
-version, node count or cap, a spell whose time has come) matches no row there and goes the long way, under
-locks and with its events.
+the hash of its text, mark the installation as seen, count the day. Its commit does not wait for the disk:
+a server that crashes may forget what it counted in its last second, and the next beats say the same again.
+Whatever is new (first sight, other version, node count or cap, a spell whose time has come) matches no row
+there and goes the long way, under locks and with its events, and is on the disk when it is answered.
 """
 
 from __future__ import annotations
@@ -231,7 +232,8 @@ WITH lic AS ({_LICENSE}), spell AS ({_SPELL}), seen AS (
         seats_max = GREATEST(licenses_installationday.seats_max, EXCLUDED.seats_max),
         version = EXCLUDED.version
 )
-{_FOUND} (SELECT id FROM seen) IS NOT NULL, {_STATE_AND_COUNT}
+{_FOUND} (SELECT id FROM seen) IS NOT NULL AND set_config('synchronous_commit', 'off', true) = 'off',
+{_STATE_AND_COUNT}
 """)  # noqa: S608 - our own names
 
 _TOUCH_MANY = Statement("""

@@ -16,7 +16,7 @@ from psycopg import Connection, adapters, errors
 from psycopg.abc import PQGen
 from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 from psycopg.generators import execute, fetch_many, send
-from psycopg.pq import ExecStatus, Format, TransactionStatus
+from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 Call: TypeAlias = tuple[str, Sequence[Any]]
@@ -56,13 +56,33 @@ def run(connection: Connection[Any], calls: Sequence[Call], *, commit: bool = Fa
     the last statement. Raises the error of the first statement that fails; nothing after it has happened.
     """
     with connection.lock:
-        return connection.wait(_talk(connection, calls, commit=commit))
+        session = _sessions.get(connection)
+        if session is None:
+            session = _sessions[connection] = _Session(connection)
+        if len(calls) == 1 and connection.autocommit and calls[0][0] in session.names:
+            return [_alone(connection, session, *calls[0])]
+        return connection.wait(_talk(connection, session, calls, commit=commit))
 
 
-def _talk(connection: Connection[Any], calls: Sequence[Call], *, commit: bool) -> PQGen[list[Rows]]:
-    session = _sessions.get(connection)
-    if session is None:
-        session = _sessions[connection] = _Session(connection)
+def _alone(connection: Connection[Any], session: _Session, sql: str, values: Sequence[Any]) -> Rows:
+    """The rows of a statement that is its own transaction, by one call of libpq: what hot endpoints do most.
+
+    It cannot be interrupted while it waits, and so is not for statements of a transaction, which may stand
+    in line for a lock that somebody holds for long.
+    """
+    transformer = Transformer(_Context(session.adapters, connection))
+    dumped = transformer.dump_sequence(values, _AS_TEXT[: len(values)])
+    pgconn = connection.pgconn
+    result = pgconn.exec_prepared(session.names[sql], dumped)
+    if pgconn.status != ConnStatus.OK:
+        raise errors.OperationalError("The connection to the database was lost.")
+    _raise_first_error(connection, [result])
+    return _rows(transformer, result)
+
+
+def _talk(
+    connection: Connection[Any], session: _Session, calls: Sequence[Call], *, commit: bool
+) -> PQGen[list[Rows]]:
     pgconn, names = connection.pgconn, session.names
     transformer = Transformer(_Context(session.adapters, connection))
     for sql, _ in calls:

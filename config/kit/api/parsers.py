@@ -35,12 +35,7 @@ def loads(raw: bytes) -> Any:
     if len(raw) > MAX_BODY_BYTES:
         raise BodyTooLarge(f"A request body has at most {MAX_BODY_BYTES} bytes.")
     try:
-        value = json.loads(
-            raw.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_constant=_refuse_constant,
-            parse_int=_integer,
-        )
+        value = _decode(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise Malformed(f"The body is not acceptable JSON: {_say(error)}.") from error
     _check(value, 0)
@@ -66,6 +61,11 @@ def _integer(digits: str) -> int:
     if len(digits.lstrip("-")) > MAX_INTEGER_DIGITS:
         raise ValueError("a number is too large")
     return int(digits)
+
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_refuse_constant, parse_int=_integer
+).decode
 
 
 def _check(value: Any, depth: int) -> None:

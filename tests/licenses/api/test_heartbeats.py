@@ -241,6 +241,22 @@ def test_the_short_way_keeps_what_the_long_way_keeps(beat, nodes, monkeypatch, a
 
 
 @pytest.mark.postgres
+def test_only_a_beat_without_news_is_answered_before_the_disk_has_it(beat):
+    """A17: what becomes a row or an event is never lost; what is said again in an hour may be."""
+
+    def waits() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW synchronous_commit")
+            return cursor.fetchone() == ("on",)
+
+    beat()
+    beat(version="2.4.2")
+    assert waits()
+    beat(version="2.4.2")
+    assert not waits()
+
+
+@pytest.mark.postgres
 def test_a_beat_moves_no_index(beat):
     """All beats of a day after the first leave every index of the installation and of its day as it is."""
     tables = ("licenses_installation", "licenses_installationday")
