@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import connections
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 
 from config.kit.errors import Refusal
@@ -55,6 +56,11 @@ class BaseAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
     compressed_fields = True
     warn_unsaved_form = True
     actions: Any = ()
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """A list is called after what it lists: browser tabs and screen readers tell nothing else of it."""
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         found: dict[str, Any] = super().get_actions(request)

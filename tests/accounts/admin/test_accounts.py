@@ -404,3 +404,8 @@ def test_a_user_without_any_role_sees_no_accounts(signed_in, make_user, customer
 
 def test_nothing_is_posted_to_the_page_itself(manager, customer):
     assert manager.post(page(customer), EDIT).status_code == 405
+
+
+def test_a_list_is_called_after_what_it_lists(viewer):
+    """Browser tabs and screen readers tell lists apart by their titles."""
+    assert viewer.get(LIST).context["title"] == "Accounts"
