@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,6 +10,9 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from config.kit.errors import FieldError, Invalid
+
+BREAKS = frozenset({"Cc", "Zl", "Zp"})
+"""Unicode's categories of control characters, line and paragraph separators."""
 
 
 def check_fields(instance: models.Model, fields: Iterable[str] | None = None) -> None:
@@ -19,7 +23,7 @@ def check_fields(instance: models.Model, fields: Iterable[str] | None = None) ->
     """
     names = {field.name for field in instance._meta.fields if not field.primary_key}
     wanted = names if fields is None else set(fields) & names
-    errors = list(_nul_errors(instance, wanted))
+    errors = list(_character_errors(instance, wanted))
     try:
         instance.clean_fields(exclude={f.name for f in instance._meta.fields} - wanted)
     except ValidationError as error:
@@ -28,12 +32,17 @@ def check_fields(instance: models.Model, fields: Iterable[str] | None = None) ->
         raise Invalid(errors)
 
 
-def _nul_errors(instance: models.Model, names: set[str]) -> Iterator[FieldError]:
-    # PostgreSQL refuses NUL in text, and no model field does
+def _character_errors(instance: models.Model, names: set[str]) -> Iterator[FieldError]:
+    """PostgreSQL refuses NUL in text and no model field does; a name or an address is one line."""
     for name in sorted(names):
-        value: Any = getattr(instance, instance._meta.get_field(name).attname)  # type: ignore[union-attr]
-        if isinstance(value, str) and "\x00" in value:
+        field: Any = instance._meta.get_field(name)
+        value: Any = getattr(instance, field.attname)
+        if not isinstance(value, str):
+            continue
+        if "\x00" in value:
             yield FieldError(name, "null_character", "Text must not contain the NUL character.")
+        elif isinstance(field, models.CharField) and any(unicodedata.category(c) in BREAKS for c in value):
+            yield FieldError(name, "control_character", "This is one line, without control characters.")
 
 
 def _field_errors(error: ValidationError) -> Iterator[FieldError]:

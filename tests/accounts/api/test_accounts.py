@@ -31,6 +31,13 @@ def test_every_wrong_field_is_named_by_pointer(back_office):
     assert codes(answer) == {"/kind": "invalid_choice", "/email": "invalid", "/name": "blank"}
 
 
+@pytest.mark.parametrize("name", ["Initech\nBcc: all@victim.example", "Ini\u0007tech", "Ini\u2028tech"])
+def test_a_name_is_one_line(name, back_office):
+    """It stands in subjects of mail, in lists and in the names of files (trust: People)."""
+    answer = back_office.post(URL, {"name": name})
+    assert (answer.status_code, codes(answer)) == (400, {"/name": "control_character"})
+
+
 @pytest.mark.parametrize("field", ["customer_id", "id", "created_at", "owner", "is_superuser"])
 def test_an_unknown_field_is_refused_by_name(field, back_office):
     answer = back_office.post(URL, {"name": "Initech", field: "x"})
