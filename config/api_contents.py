@@ -19,11 +19,22 @@ ENTRIES = (
     ("presets", "presets", "Quick-generate presets"),
     ("signing_keys", "signing-keys", "Signing keys"),
     ("accounts", "accounts", "Customers, prospects and internal units"),
+    ("trials", "trials", "Trials: asked for, running and ended"),
+    ("evidence", "evidence-packages", "Evidence of how trials ended"),
+    ("activations", "activations", "Machines and collectors that hold a place; with a license as credential"),
+    ("offers", "offers", "What is sold, at which price"),
+    ("payments", "report-payments", "Payments received"),
+    ("api_keys", "api-keys", "Credentials of programs"),
+    ("me", "me", "Who you are here, and what you may"),
     ("history", "history", "What happened, in order"),
     ("webhook_endpoints", "webhook-endpoints", "Outbound webhooks, their deliveries and their secrets"),
     ("checkpoint", "history-checkpoint", "Newest signed checkpoint of the history"),
     ("jwks", "jwks", "Public keys that licenses verify with"),
     ("license_operator", "operator-product-keys", "Paths of the License Operator"),
+)
+WRITTEN_TO = (  # answered before Django's own routes
+    {"name": "validate", "href": "/api/v1/licenses/validate", "title": "Online validation (POST)"},
+    {"name": "heartbeats", "href": "/api/v1/heartbeats", "title": "Heartbeats of installations (POST)"},
 )
 
 
@@ -33,8 +44,7 @@ def contents(request: HttpRequest) -> HttpResponse:
     entries: list[dict[str, Any]] = [
         {"name": name, "href": reverse(route), "title": title} for name, route, title in ENTRIES
     ]
-    validate = {"name": "validate", "href": "/api/v1/licenses/validate", "title": "Online validation (POST)"}
-    document = {"title": "Signet", "version": "1", "contents": [*entries, validate]}
+    document = {"title": "Signet", "version": "1", "contents": [*entries, *WRITTEN_TO]}
     wants_page = "text/html" in request.headers.get("Accept", "")
     response = render(request, "api/contents.html", document) if wants_page else JsonResponse(document)
     patch_vary_headers(response, ["Accept"])

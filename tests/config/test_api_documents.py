@@ -164,6 +164,12 @@ def test_the_page_of_contents_names_places_that_exist(client, schema):
         assert entry["href"] in schema["paths"]
 
 
+def test_the_page_of_contents_names_every_collection(client, schema):
+    told = {entry["href"] for entry in client.get("/api/").json()["contents"]}
+    collections = {path for path, operations in schema["paths"].items() if "get" in operations}
+    assert {path for path in collections if re.fullmatch(r"/api/v1/[a-z-]+", path)} <= told
+
+
 def test_a_browser_gets_a_page(client):
     answer = client.get("/api/", headers={"Accept": "text/html,*/*"})
     assert answer.headers["Content-Type"].startswith("text/html")
