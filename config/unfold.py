@@ -42,6 +42,7 @@ UNFOLD: dict[str, Any] = {
     "SCRIPTS": [
         _asset("signet/admin.js"),
         _asset("signet/attention.js"),
+        _asset("signet/keyboard.js"),
         _asset("signet/list.js"),
         _asset("signet/palette.js"),
     ],

@@ -73,6 +73,23 @@ def test_a_test_key_is_made_by_keyboard_alone(sign_in, office):
     assert License.objects.get().kind == "test"
 
 
+def test_filters_and_the_way_out_are_reached_by_keyboard(sign_in, licenses):
+    """D10, and a theme whose buttons are none: Enter opens, Escape leads back to where one was."""
+    page = sign_in()
+    page.goto("/admin/licenses/license/")
+    filters = page.get_by_role("button", name="Filters", exact=True)
+    filters.focus()
+    page.keyboard.press("Enter")
+    panel = page.locator("#changelist-filter")
+    expect(panel.locator(":focus")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    expect(filters).to_be_focused()
+    page.get_by_role("button", name="ada@").focus()
+    page.keyboard.press(" ")
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+
 def test_a_refused_license_is_put_right_where_it_was_refused(sign_in, office):
     """D6: what does not fit stands at its field, nothing that was typed is lost, the second try works."""
     page = sign_in()
