@@ -73,7 +73,7 @@ def _alone(connection: Connection[Any], session: _Session, sql: str, values: Seq
     transformer = Transformer(_Context(session.adapters, connection))
     dumped = transformer.dump_sequence(values, _AS_TEXT[: len(values)])
     pgconn = connection.pgconn
-    result = pgconn.exec_prepared(session.names[sql], dumped)
+    result = pgconn.exec_prepared(session.names[sql], dumped)  # type: ignore[arg-type] # it takes NULL as None
     if pgconn.status != ConnStatus.OK:
         raise errors.OperationalError("The connection to the database was lost.")
     _raise_first_error(connection, [result])

@@ -146,9 +146,6 @@ class TrialRequestAdmin(DialogPage, KeysetList, ReadOnlyAdmin):
     def page_dialogs(self) -> Sequence[Dialog]:
         return DIALOGS
 
-    def page_title(self, row: TrialRequest) -> str:
-        return f"Request of {row.email}"
-
     def page_rows(self) -> QuerySet[TrialRequest]:
         return TrialRequest.objects.select_related("program__product", "program__plan", "account", "trial")
 

@@ -80,7 +80,7 @@ class TrialRequest(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.email
+        return f"Request of {self.email}"
 
 
 class TrialUse(models.Model):

@@ -115,7 +115,7 @@ class Trial(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.email
+        return f"Trial of {self.email}"
 
     def place_end(self, ends_at: datetime) -> None:
         """Set the end, and the middle with it."""
