@@ -189,6 +189,61 @@ SECTIONS: dict[str, tuple[S, ...]] = {
             " a killed process loses a tenth of a second of them.",
         ),
     ),
+    "License of this installation": (
+        S(
+            "SELF_LICENSE",
+            "str",
+            "",
+            "Key of this installation's own license. The file of SELF_LICENSE_FILE, or self-license.txt in DATA,"
+            " is read anew at each refresh. Without one: the tier Creator.",
+            secret=True,
+        ),
+        S(
+            "SELF_LICENSE_MASTER_URL",
+            "str",
+            "",
+            "Address of the Signet that issues our license. Empty: this installation is its own master.",
+            example="https://licenses.example.com",
+        ),
+        S(
+            "SELF_LICENSE_TRUST_ROOT",
+            "str",
+            "",
+            "Public keys that our license must be signed with, as JWKS or PEM. Default: the key set that this"
+            " copy of Signet carries, else the keys of this installation.",
+        ),
+        S(
+            "SELF_LICENSE_ISSUER",
+            "str",
+            "",
+            "`iss` of our license. Default: signet; our own ISSUER as own master.",
+        ),
+        S(
+            "SELF_LICENSE_PRODUCT",
+            "str",
+            "signet",
+            "`aud` of our license: the product that the master sells.",
+        ),
+        S(
+            "SELF_LICENSE_DOMAIN",
+            "str",
+            "",
+            "Domain that a license bound to a machine must be bound to. Default: the host of BASE_URL.",
+        ),
+        S("SELF_LICENSE_REFRESH_MINUTES", "int", 60, "How often the master is asked about our license (C5)."),
+        S(
+            "SELF_LICENSE_UPGRADE_URL",
+            "str",
+            "",
+            "Where a higher tier can be bought. Default: the page of our license in the admin.",
+        ),
+        S(
+            "GUARD_GRACE_DAYS",
+            "int",
+            7,
+            "Days for which the catalogue may still be changed after our license ended or was suspended (E27).",
+        ),
+    ),
     "Staff": (
         S(
             "REQUIRE_SECOND_FACTOR",

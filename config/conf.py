@@ -86,6 +86,11 @@ class Configuration:
             raise ImproperlyConfigured(f"{setting.variable} must not be negative.")
         return value
 
+    def file_of(self, name: str) -> str:
+        """Return the path that NAME_FILE gives, "" without one: for what is read again while we run."""
+        variable = f"{self._settings[name].variable}_FILE"
+        return str(self._env.ENVIRON.env[variable]) if variable in self._given else ""
+
     def is_set(self, name: str) -> bool:
         variable = self._settings[name].variable
         return variable in self._given or f"{variable}_FILE" in self._given

@@ -10,7 +10,7 @@ import django_stubs_ext
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from config import catalogue, conf, databases, logs, mail_provider, secrets
+from config import catalogue, conf, databases, logs, mail_provider, own_license, secrets
 from config.kit.csp import POLICY
 from config.unfold import UNFOLD as UNFOLD  # noqa: PLC0414 - the name of a setting, seen by type checkers
 
@@ -250,6 +250,20 @@ RETENTION_ALL_KINDS = read("RETENTION_ALL_KINDS")
 HEARTBEAT_BUFFER = read("HEARTBEAT_BUFFER")
 if HEARTBEAT_BUFFER and not REDIS_URL:
     raise ImproperlyConfigured("SIGNET_HEARTBEAT_BUFFER needs SIGNET_REDIS_URL.")
+
+# --- license of this installation -----------------------------------------------------------------
+# A file is read again at each refresh, and one that is missing must not keep the product from starting.
+SELF_LICENSE_FILE = CONFIGURATION.file_of("SELF_LICENSE")
+SELF_LICENSE = "" if SELF_LICENSE_FILE else read("SELF_LICENSE")
+SELF_LICENSE_MASTER_URL = own_license.master_url(read("SELF_LICENSE_MASTER_URL"))
+SELF_LICENSE_TRUST_ROOT = read("SELF_LICENSE_TRUST_ROOT")
+SELF_LICENSE_ISSUER = read("SELF_LICENSE_ISSUER")
+SELF_LICENSE_PRODUCT = read("SELF_LICENSE_PRODUCT")
+SELF_LICENSE_DOMAIN = read("SELF_LICENSE_DOMAIN") or _BASE.hostname or "localhost"
+SELF_LICENSE_REFRESH_MINUTES = own_license.refresh_minutes(read("SELF_LICENSE_REFRESH_MINUTES"))
+SELF_LICENSE_UPGRADE_URL = read("SELF_LICENSE_UPGRADE_URL") or f"{BASE_URL}/admin/own-license/"
+GUARD_GRACE_DAYS = read("GUARD_GRACE_DAYS")
+
 IDEMPOTENCY_HOURS = read("IDEMPOTENCY_HOURS")
 HISTORY_ORIGIN = read("HISTORY_ORIGIN") or f"{_BASE.hostname}/history"
 

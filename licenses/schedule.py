@@ -13,6 +13,10 @@ BEAT: dict[str, Any] = {
     "licenses.node_cap_sweep": {"task": "licenses.node_cap_sweep", "schedule": 300.0},
     "licenses.jobs_sweep": {"task": "licenses.jobs_sweep", "schedule": 60.0},
     "licenses.artifacts_expire": {"task": "licenses.artifacts_expire", "schedule": crontab(hour=3, minute=0)},
+    "licenses.selflicense_refresh": {
+        "task": "licenses.selflicense_refresh",
+        "schedule": 60.0 * settings.SELF_LICENSE_REFRESH_MINUTES,
+    },
     "licenses.reissue_revoked": {"task": "licenses.reissue_revoked", "schedule": crontab(minute=17)},
 }
 if settings.HEARTBEAT_BUFFER:

@@ -14,6 +14,7 @@ from licenses.services.node_caps import node_cap_sweep
 from licenses.services.posture import posture_sweep
 from licenses.services.reissuing import licenses_reissue
 from licenses.services.retention import artifacts_expire
+from licenses.services.selflicense import selflicense_refresh
 
 
 @shared_task(name="licenses.posture_sweep")
@@ -24,6 +25,12 @@ def sweep_postures() -> int:
 @shared_task(name="licenses.reissue_revoked")
 def reissue_revoked(kid: str | None = None) -> int:
     return licenses_reissue(kid=kid, actor=actors.system("reissue"), at=clock.now())
+
+
+@shared_task(name="licenses.selflicense_refresh")
+def refresh_own_license() -> str:
+    """C5: hourly. A missed run is made up for by the next one; nothing depends on how many there were."""
+    return selflicense_refresh(actor=actors.system("self-license"), at=clock.now()).outcome
 
 
 @shared_task(name="licenses.node_cap_sweep")

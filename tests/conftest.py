@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,6 +63,38 @@ def _flush_append_only_tables() -> Iterator[None]:
 def _empty_cache() -> None:
     """Rate limits are counted in the cache."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _covered(request) -> Iterator[None]:
+    """Our own license covers whatever a test makes, unless it is about that: `pytest.mark.own_license`."""
+    if request.node.get_closest_marker("own_license"):
+        yield
+        return
+    from licenses.domain.tier_caps import CAPS
+
+    with _standing(*(rule.entitlement for rule in CAPS.values())):
+        yield
+
+
+@pytest.fixture
+def own_license_grants() -> Iterator[Callable[..., None]]:
+    """Return what makes our own license grant exactly this from now on: `own_license_grants("crm")`."""
+    with ExitStack() as stack:
+        yield lambda *slugs: stack.enter_context(_standing(*slugs))
+
+
+@contextmanager
+def _standing(*slugs: str) -> Iterator[None]:
+    from licenses.domain.own_license import GuardState, Standing
+    from licenses.gates import standing_register
+
+    standing = Standing(GuardState.VALID, "", granted=dict.fromkeys(slugs, True))
+    undo = standing_register(lambda _at: standing)
+    try:
+        yield
+    finally:
+        undo()
 
 
 @pytest.fixture
@@ -283,3 +316,49 @@ def viewer(api, make_key) -> Api:
 def sysadmin(api, internal_token) -> Api:
     """The dashboard, speaking for a superadmin."""
     return api.as_(internal_token(roles=["sysadmin"]))
+
+
+# --- our own license ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own_office(db, at):
+    """This installation as its own master: the product of Signet, its plans, and a key that signs for it."""
+    from licenses.domain.enums import Algorithm
+    from licenses.services.catalogue import product_update
+    from licenses.services.keys import key_activate, key_generate
+    from licenses.services.own_master import master_prepare
+
+    by = {"actor": "cli:test", "at": at}
+    product = master_prepare(**by).product
+    product_update(product=product, algorithm=Algorithm.EDDSA, **by)
+    key_activate(key=key_generate(algorithm=Algorithm.EDDSA, product=product, **by), force=True, **by)
+    product.refresh_from_db()
+    return product
+
+
+@pytest.fixture
+def own_key(own_office, make_account, at):
+    """Return a maker of keys for this installation: `own_key("patron")` gives license and text."""
+    from licenses.services.issuing import license_grant
+
+    account = make_account("Ourselves", kind="internal")
+
+    def make(plan: str = "pro", **terms: Any):
+        granted = license_grant(
+            account=account, plan=own_office.plans.get(slug=plan), terms=terms, origin="staff", channel="cli",
+            actor="cli:test", at=at,
+        )  # fmt: skip
+        return granted.license, granted.issued.text
+
+    return make
+
+
+@pytest.fixture
+def own_pro(own_key, at):
+    """The license of Pro that this installation runs under. For tests marked `own_license`."""
+    from licenses.services.selflicense import selflicense_activate
+
+    row, text = own_key()
+    selflicense_activate(text=text, actor="cli:test", at=at)
+    return row

@@ -20,6 +20,7 @@ from billing.services.coupons import coupon_create, coupon_update
 from billing.services.merchants import merchant_create, merchant_update
 from billing.services.offers import offer_create, offer_update
 from config.kit.errors import FieldError, Invalid, Refusal
+from licenses.gates import catalogue_guard
 from licenses.models import Plan, Product
 from licenses.services.catalogue import plan_create, product_create
 
@@ -43,6 +44,7 @@ def catalogue_load(
 
     Raises Invalid whose fields begin with the place in the file, and what the services raise.
     """
+    catalogue_guard(at)
     with transaction.atomic():
         changes = list(_load(_Entries.of(document), actor, at))
         if dry_run:

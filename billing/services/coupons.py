@@ -21,6 +21,8 @@ from config.kit.validation import check_fields
 from history.domain.kinds import Kind
 from history.domain.screening import UnfitError, check_subject
 from history.services import record
+from licenses.domain.tier_caps import Cap
+from licenses.gates import cap_require, catalogue_guard
 
 FIELDS = frozenset(
     {
@@ -41,13 +43,17 @@ def coupon_create(
 ) -> Coupon:
     """Add a coupon for these offers; none at all means every offer. The code is kept in capitals.
 
-    Raises Invalid with one entry a field, Exists.
+    Raises Invalid with one entry a field, Exists, TierCap (402) for one active too many (C12) and
+    CatalogueGuarded (403, E27), as everything about the catalogue does.
     """
+    catalogue_guard(at)
     row = Coupon(**_known(fields), config_managed=config_managed, created_at=at)
     row.code = row.code.strip().upper()
     given = list(offers)
     _check(row, given)
     with transaction.atomic():
+        if row.active:
+            cap_require(Cap.COUPONS, at=at)
         try:
             with transaction.atomic():
                 row.save(force_insert=True)
@@ -69,8 +75,9 @@ def coupon_update(
 ) -> Coupon:
     """Change a coupon for the uses still to come; slots that are taken stay. Raises Invalid, ConfigManaged.
 
-    What it takes off is fixed once it has been used: buyers were told.
+    What it takes off is fixed once it has been used: buyers were told. Switching one on may raise TierCap (C12).
     """
+    catalogue_guard(at)
     if str(fields.get("code", coupon.code)).strip().upper() != coupon.code:
         raise Invalid([FieldError("code", "fixed", "A code stays; make another coupon.")])
     fields.pop("code", None)
@@ -78,6 +85,8 @@ def coupon_update(
         row = locked(coupons_whole().filter(pk=coupon.pk)).get()
         if row.config_managed and not by_file:
             raise ConfigManaged
+        if fields.get("active") and not row.active:
+            cap_require(Cap.COUPONS, at=at)
         changed = sorted(name for name, value in _known(fields).items() if getattr(row, name) != value)
         for name in changed:
             setattr(row, name, fields[name])
@@ -100,6 +109,7 @@ def coupon_update(
 
 def coupon_delete(*, coupon: Coupon, by_file: bool = False, actor: str, at: datetime) -> None:
     """Remove a coupon that nobody ever used. Raises CouponUsed (409): then it can only be switched off (C26)."""
+    catalogue_guard(at)
     with transaction.atomic():
         row = locked(Coupon.objects.filter(pk=coupon.pk)).get()
         if row.config_managed and not by_file:

@@ -18,6 +18,8 @@ from config.kit.sealing import reseal, seal
 from config.kit.validation import check_fields
 from history.domain.kinds import Kind
 from history.services import record
+from licenses.domain.tier_caps import Cap
+from licenses.gates import cap_require, catalogue_guard
 
 FIELDS = frozenset(
     {
@@ -39,11 +41,16 @@ class DefaultStays(InUse):
 def merchant_create(
     *, api_key: str = "", webhook_secrets: Iterable[str] = (), actor: str, at: datetime, **fields: Any
 ) -> MerchantProfile:
-    """Add a profile. Key and webhook secrets are sealed; nothing shows them again. Raises Invalid, Exists."""
+    """Add a profile. Key and webhook secrets are sealed; nothing shows them again.
+
+    Raises Invalid, Exists, TierCap (402, C13), CatalogueGuarded (403, E27), as everything here does.
+    """
+    catalogue_guard(at)
     row = MerchantProfile(**_known(fields), created_at=at)
     _seal(row, api_key, webhook_secrets)
     _check(row)
     with transaction.atomic():
+        cap_require(Cap.MERCHANTS, at=at)
         try:
             with transaction.atomic():
                 row.save(force_insert=True)
@@ -63,6 +70,7 @@ def merchant_update(
     **fields: Any,
 ) -> MerchantProfile:
     """Change a profile. A key or secrets of None stay; empty ones are taken away. Raises Invalid, Exists."""
+    catalogue_guard(at)
     if fields.get("slug", merchant.slug) != merchant.slug:
         raise Invalid(
             [FieldError("slug", "fixed", "The webhook address of this profile has its name in it.")]
@@ -82,6 +90,7 @@ def merchant_update(
 
 def merchant_make_default(*, merchant: MerchantProfile, actor: str, at: datetime) -> MerchantProfile:
     """Let this profile sell what names none; the one before no longer does. Exactly one is the default."""
+    catalogue_guard(at)
     with transaction.atomic():
         rows = {row.pk: row for row in locked(MerchantProfile.objects.order_by("pk"))}
         row = rows[merchant.pk]
@@ -96,6 +105,7 @@ def merchant_make_default(*, merchant: MerchantProfile, actor: str, at: datetime
 
 def merchant_delete(*, merchant: MerchantProfile, actor: str, at: datetime) -> None:
     """Remove a profile that nothing refers to. Raises DefaultStays, InUse (409)."""
+    catalogue_guard(at)
     with transaction.atomic():
         row = locked(MerchantProfile.objects.filter(pk=merchant.pk)).get()
         if row.is_default:

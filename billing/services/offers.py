@@ -30,6 +30,7 @@ from config.kit.validation import check_fields
 from history.domain.kinds import Kind
 from history.domain.screening import UnfitError, check_subject
 from history.services import record
+from licenses.gates import catalogue_guard
 
 FIELDS = frozenset(
     {
@@ -58,8 +59,10 @@ def offer_create(
     """Add an offer with its price steps or components and its coupons, all or nothing.
 
     `tiers` hold `TIER_FIELDS`, `items` `ITEM_FIELDS`, `coupons` what `coupon_create` takes. The lookup key
-    defaults to the slug. Raises Invalid with one entry a field, Exists, SeatLimitExceeded.
+    defaults to the slug. Raises Invalid with one entry a field, Exists, SeatLimitExceeded, and TierCap (402)
+    for a coupon too many; CatalogueGuarded (403) while our own license is not valid (E27).
     """
+    catalogue_guard(at)
     given = {"lookup_key": fields.get("slug", ""), **_known(fields, FIELDS)}
     row = Offer(**given, config_managed=config_managed, created_at=at)
     steps, parts = _tiers(row, tiers), _items(row, items)
@@ -90,8 +93,9 @@ def offer_update(
     """Change an offer for the purchases still to come; given `tiers` or `items` replace the old ones.
 
     `by_file` is said by the catalogue file alone, which takes the entry over. Raises Invalid, Exists,
-    ConfigManaged, FixedOnceSold, BelowUnitsHeld (E9), SeatLimitExceeded.
+    ConfigManaged, FixedOnceSold, BelowUnitsHeld (E9), SeatLimitExceeded, CatalogueGuarded (E27).
     """
+    catalogue_guard(at)
     if fields.get("slug", offer.slug) != offer.slug:
         raise Invalid([FieldError("slug", "fixed", "The slug stands in addresses and in the history.")])
     with transaction.atomic():

@@ -20,14 +20,18 @@ from billing.services.syncing_offers import offer_pass
 from billing.stripe_catalogue import why_not
 from history.domain.kinds import Kind
 from history.services import record
+from licenses.gates import catalogue_guard
 
 
 def catalogue_sync(*, actor: str, at: datetime, dry_run: bool = False) -> list[Step]:
     """Tell Stripe what differs; with `dry_run` only find out. The steps, done or to be done, in their order.
 
     What Stripe refuses is a step of its own, and the rest goes on. Raises StripeUnavailable (503): what was
-    done until then stays, and the next run goes on from there.
+    done until then stays, and the next run goes on from there. CatalogueGuarded (403) while our own license is
+    not valid (E27); finding out goes on.
     """
+    if not dry_run:
+        catalogue_guard(at)
     steps: list[Step] = []
     for merchant, offers, coupons in _by_merchant():
         mine: list[Step] = []

@@ -62,6 +62,15 @@ class Kind(StrEnum):
     ACCOUNT_PROMOTED = "account.promoted", "A prospect became a customer."
     ACCOUNT_MERGED = "account.merged", "Everything one account owned became another's."
     ACCOUNT_DELETED = "account.deleted", "An account without licenses was removed."
+    SELF_LICENSE_ACTIVATED = (
+        "self_license.activated",
+        "A key was activated as the license of this installation.",
+    )
+    SELF_LICENSE_CHANGED = (
+        "self_license.changed",
+        "What the license of this installation grants changed, or the state of its guard.",
+    )
+    SELF_LICENSE_REMOVED = "self_license.removed", "This installation goes on without a license."
     PRODUCT_CREATED = "product.created", "A product was added to the catalogue."
     PRODUCT_CHANGED = "product.changed", "A product or its entitlement catalogue changed."
     PLAN_CREATED = "plan.created", "A plan was added to a product."

@@ -15,6 +15,7 @@ from licenses.models.jobs import Job, JobRow
 from licenses.models.keys import SigningKey
 from licenses.models.licenses import License, LicenseUsage
 from licenses.models.notes import LicenseNote
+from licenses.models.own import SelfLicense
 from licenses.models.releases import Release
 
 __all__ = [
@@ -37,5 +38,6 @@ __all__ = [
     "Product",
     "Release",
     "Renewal",
+    "SelfLicense",
     "SigningKey",
 ]

@@ -15,6 +15,8 @@ from history.services import record
 from licenses.domain.entitlements import EntitlementError, parse
 from licenses.domain.enums import Kind
 from licenses.domain.plans import PlanTerms, plan_problems
+from licenses.domain.tier_caps import Cap
+from licenses.gates import cap_require, catalogue_guard
 from licenses.models import License, Plan, Preset, Product
 from licenses.services.issuing import license_draft
 from licenses.services.row_writing import full_clean, known_fields, name_problems, row_assign, row_save
@@ -42,11 +44,16 @@ PRESET_TYPES = {
 
 
 def product_create(*, actor: str, at: datetime, **fields: Any) -> Product:
-    """Create a product; `audience` and `slug` default to the product key. Raises Invalid, Exists."""
+    """Create a product; `audience` and `slug` default to the product key.
+
+    Raises Invalid, Exists, TierCap (402, C10), CatalogueGuarded (403, E27), as everything here does.
+    """
+    catalogue_guard(at)
     key = fields.get("product_key", "")
     product = Product(**known_fields({"slug": key, "audience": key, **fields}, PRODUCT_FIELDS), created_at=at)
     _check_product(product)
     with transaction.atomic():
+        cap_require(Cap.PRODUCTS, at=at)
         row_save(product, ("slug", "product_key"))
         _record("product.created", f"product:{product.product_key}", {"active": product.active}, actor, at)
     return product
@@ -54,6 +61,7 @@ def product_create(*, actor: str, at: datetime, **fields: Any) -> Product:
 
 def product_update(*, product: Product, actor: str, at: datetime, **fields: Any) -> Product:
     """Change a product. Its key and audience are in issued tokens and stay. Raises Invalid, Exists."""
+    catalogue_guard(at)
     for name in ("product_key", "audience"):
         if name in fields and fields[name] != getattr(product, name):
             raise Invalid([FieldError(name, "fixed", f"The {name.replace('_', ' ')} is in issued licenses.")])
@@ -70,23 +78,36 @@ def product_update(*, product: Product, actor: str, at: datetime, **fields: Any)
 
 
 def plan_create(*, product: Product, actor: str, at: datetime, **fields: Any) -> Plan:
-    """Create a plan of a product. Each bad combination of C19 is one entry of Invalid (400)."""
+    """Create a plan of a product. Each bad combination of C19 is one entry of Invalid (400).
+
+    Raises TierCap (402) for a plan too many (C11) and for a recurring one without its entitlement (C14).
+    """
+    catalogue_guard(at)
     plan = Plan(product=product, **known_fields(fields, PLAN_FIELDS), created_at=at)
     _check_plan(plan)
     with transaction.atomic():
+        cap_require(Cap.PLANS, used=product.plans.count, at=at)
+        if plan.recurring:
+            cap_require(Cap.RECURRING, at=at)
         row_save(plan, ("slug",))
         _record("plan.created", f"plan:{product.product_key}/{plan.slug}", _plan_data(plan), actor, at)
     return plan
 
 
 def plan_update(*, plan: Plan, actor: str, at: datetime, **fields: Any) -> Plan:
-    """Change a plan for licenses cut from now on; licenses keep the snapshot they were cut with."""
+    """Change a plan for licenses cut from now on; licenses keep the snapshot they were cut with.
+
+    Raises TierCap (402) when it would become recurring without the entitlement (C14).
+    """
+    catalogue_guard(at)
     if "slug" in fields and fields["slug"] != plan.slug:
         raise Invalid([FieldError("slug", "fixed", "The code of a plan is in issued licenses.")])
     with transaction.atomic():
         plan = locked(Plan.objects.select_related("product").filter(pk=plan.pk)).get()
         changed = row_assign(plan, known_fields(fields, PLAN_FIELDS))
         _check_plan(plan)
+        if "recurring" in changed and plan.recurring:
+            cap_require(Cap.RECURRING, at=at)
         if changed:
             row_save(plan, (), changed)
             subject = f"plan:{plan.product.product_key}/{plan.slug}"
@@ -96,6 +117,7 @@ def plan_update(*, plan: Plan, actor: str, at: datetime, **fields: Any) -> Plan:
 
 def preset_create(*, actor: str, at: datetime, **fields: Any) -> Preset:
     """Create a quick-generate preset (D9); its terms must make a license. Raises Invalid, Exists."""
+    catalogue_guard(at)
     preset = Preset(**known_fields(fields, PRESET_FIELDS))
     _check_preset(preset, actor, at)
     with transaction.atomic():
@@ -106,6 +128,7 @@ def preset_create(*, actor: str, at: datetime, **fields: Any) -> Preset:
 
 def preset_update(*, preset: Preset, actor: str, at: datetime, **fields: Any) -> Preset:
     """Change a preset (D9). Raises Invalid, Exists."""
+    catalogue_guard(at)
     with transaction.atomic():
         preset = locked(Preset.objects.filter(pk=preset.pk)).get()
         changed = row_assign(preset, known_fields(fields, PRESET_FIELDS))
@@ -118,6 +141,7 @@ def preset_update(*, preset: Preset, actor: str, at: datetime, **fields: Any) ->
 
 def preset_move(*, preset: Preset, up: bool, actor: str, at: datetime) -> int:
     """Swap a preset with the one before or behind it (D9); return its place, from 1. At the end it stays."""
+    catalogue_guard(at)
     with transaction.atomic():
         rows = list(locked(Preset.objects.order_by("position", "name")))
         place = rows.index(preset)
@@ -127,6 +151,7 @@ def preset_move(*, preset: Preset, up: bool, actor: str, at: datetime) -> int:
 
 def preset_place(*, preset: Preset, beside: Preset, below: bool, actor: str, at: datetime) -> int:
     """Put a preset right above or below another one (D9); return its place, from 1. Beside itself it stays."""
+    catalogue_guard(at)
     with transaction.atomic():
         rows = list(locked(Preset.objects.order_by("position", "name")))
         place, other = rows.index(preset), rows.index(beside)

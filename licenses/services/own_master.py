@@ -1,0 +1,42 @@
+"""Setting a master up: the product and the plans by which it licenses Signet itself, its own one included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+
+from licenses.models import Product
+from licenses.own_catalogue import NAME, PLANS, entitlement_catalogue
+from licenses.services.catalogue import plan_create, product_create
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The product, and the codes of the plans that were made now."""
+
+    product: Product
+    created: bool
+    plans: tuple[str, ...]
+
+
+def master_prepare(*, actor: str, at: datetime) -> Prepared:
+    """Make the product of Signet and its plans Creator, Pro and Patron where they are not there.
+
+    What exists stays as staff left it. Safe to repeat. Raises TierCap (402) where the catalogue is full.
+    """
+    key = settings.SELF_LICENSE_PRODUCT
+    with transaction.atomic():
+        product = Product.objects.filter(audience=key).first()
+        created = product is None
+        if product is None:
+            product = product_create(
+                product_key=key, name=NAME, entitlement_catalogue=entitlement_catalogue(), actor=actor, at=at
+            )
+        known = set(product.plans.values_list("slug", flat=True))
+        missing = [plan for plan in PLANS if plan["slug"] not in known]
+        for plan in missing:
+            plan_create(product=product, actor=actor, at=at, **plan)
+    return Prepared(product, created, tuple(plan["slug"] for plan in missing))
