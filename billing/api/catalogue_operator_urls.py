@@ -6,6 +6,7 @@ from typing import Any
 
 from django.urls import path
 from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.request import Request
 
 from billing.api import catalogue, catalogue_admin
 from billing.api.catalogue_urls import COUPON
@@ -13,17 +14,33 @@ from billing.api.naming import OPERATOR_TAGS
 from config.kit.api.routing import by_method
 from config.kit.api.views import Operation
 from licenses.api import converters as converters  # noqa: PLC0414 - registers them
+from licenses.gates import catalogue_guard
 
 PRODUCTS = "license/admin/products"
 PRODUCT = f"{PRODUCTS}/<code:slug>"
 
 
-def named(view: type[Operation], method: str, operation_id: str) -> type[Operation]:
+class _Guarded(Operation):
+    """E27: the License Operator's admin routes answer 403 while our own license is not valid, reading ones too."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)  # who may not come here is told that first
+        catalogue_guard(self.at)
+
+
+def named(
+    view: type[Operation], method: str, operation_id: str, *, mixins: tuple[type[Operation], ...] = ()
+) -> type[Operation]:
     """The same operation with a name of its own in the schema, and the License Operator's tag."""
-    again = type(f"Operator{view.__name__}", (view,), {})
+    again = type(f"Operator{view.__name__}", (*mixins, view), {})
     told: Any = extend_schema(operation_id=operation_id, tags=OPERATOR_TAGS)
     found: type[Operation] = extend_schema_view(**{method: told})(again)
     return found
+
+
+def guarded(view: type[Operation], method: str, operation_id: str) -> type[Operation]:
+    """As `named`, below `license/admin/`."""
+    return named(view, method, operation_id, mixins=(_Guarded,))
 
 
 urlpatterns = [
@@ -45,38 +62,38 @@ urlpatterns = [
     path(
         PRODUCTS,
         by_method(
-            get=named(catalogue_admin.OfferKeptList, "get", "operator_admin_products"),
-            post=named(catalogue_admin.OfferCreate, "post", "operator_admin_products_create"),
+            get=guarded(catalogue_admin.OfferKeptList, "get", "operator_admin_products"),
+            post=guarded(catalogue_admin.OfferCreate, "post", "operator_admin_products_create"),
         ),
         name="operator-admin-products",
     ),
     path(
         f"{PRODUCTS}/seat-usage",
-        named(catalogue_admin.SeatUsageRead, "get", "operator_seat_usage").as_view(),
+        guarded(catalogue_admin.SeatUsageRead, "get", "operator_seat_usage").as_view(),
         name="operator-seat-usage",
     ),
     path(
         PRODUCT,
         by_method(
-            get=named(catalogue_admin.OfferRead, "get", "operator_admin_product"),
-            put=named(catalogue_admin.OfferUpdate, "put", "operator_admin_products_update"),
+            get=guarded(catalogue_admin.OfferRead, "get", "operator_admin_product"),
+            put=guarded(catalogue_admin.OfferUpdate, "put", "operator_admin_products_update"),
         ),
         name="operator-admin-product",
     ),
     path(
         f"{PRODUCT}/coupons",
         by_method(
-            get=named(catalogue_admin.CouponList, "get", "operator_coupons"),
-            post=named(catalogue_admin.CouponCreate, "post", "operator_coupons_create"),
+            get=guarded(catalogue_admin.CouponList, "get", "operator_coupons"),
+            post=guarded(catalogue_admin.CouponCreate, "post", "operator_coupons_create"),
         ),
         name="operator-coupons",
     ),
     path(
         f"{PRODUCT}/coupons/{COUPON}",
         by_method(
-            get=named(catalogue_admin.CouponRead, "get", "operator_coupon"),
-            put=named(catalogue_admin.CouponUpdate, "put", "operator_coupons_update"),
-            delete=named(catalogue_admin.CouponDelete, "delete", "operator_coupons_delete"),
+            get=guarded(catalogue_admin.CouponRead, "get", "operator_coupon"),
+            put=guarded(catalogue_admin.CouponUpdate, "put", "operator_coupons_update"),
+            delete=guarded(catalogue_admin.CouponDelete, "delete", "operator_coupons_delete"),
         ),
         name="operator-coupon",
     ),

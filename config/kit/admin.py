@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib import messages
@@ -82,15 +83,24 @@ class _Refused:
             form.add_error(name if name in form.fields else None, entry["detail"])
 
 
+NOT_COVERED = frozenset({HTTPStatus.PAYMENT_REQUIRED, HTTPStatus.FORBIDDEN})
+
+
 class ServiceAdmin(BaseAdmin):
-    """An admin whose `save_model` calls a service. A refusal undoes everything and shows the form again."""
+    """An admin whose `save_model` calls a service. A refusal undoes everything and shows the form again.
+
+    The page keeps the refusal's status where there is nothing to put right in the form.
+    """
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().changeform_view(request, *args, **kwargs)
         except Refusal as refusal:
             vars(request)["refusal"] = refusal
-            return super().changeform_view(request, *args, **kwargs)
+            answer = super().changeform_view(request, *args, **kwargs)
+            if refusal.status in NOT_COVERED:
+                answer.status_code = refusal.status
+            return answer
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, **kwargs)

@@ -270,3 +270,43 @@ GROUP_LICENSE = _answer(
         "exp": END,
     },
 )
+
+OWN_KEY = _body("a key", {"key": SIGNED_TEXT})
+OWN_LICENSE = _answer(
+    "tier Pro",
+    {
+        "tier": "pro",
+        "display_name": "Pro",
+        "entitlements": {"unlimited_products": True, "crm": True},
+        "signed_entitlements": ["crm", "unlimited_products"],
+        "usage": {
+            "products": 7, "plans_per_product": 3, "active_coupons": 2, "merchant_profiles": 1, "recurring_plans": 0,
+        },
+        "caps": {
+            "products": None, "plans_per_product": 5, "active_coupons": 10, "merchant_profiles": 1,
+            "recurring_plans": 0,
+        },
+        "grandfathered": [],
+        "seat_limit": None,
+        "next_tier": "patron",
+        "upgrade_url": "https://licenses.example.com/upgrade",
+        "sandbox": False,
+        "guard": {
+            "state": "valid",
+            "reason": None,
+            "detail": "The license holds.",
+            "since": None,
+            "grace_until": None,
+            "grace_days": 7,
+            "expected_domain": "signet.acme.example",
+            "refresh_minutes": 60,
+        },
+        "license": ID,
+        "plan": "pro",
+        "expires_at": END,
+        "activated_at": CREATED,
+        "refreshed_at": CREATED,
+        "outcome": "live",
+        "own_master": False,
+    },
+)  # fmt: skip

@@ -23,6 +23,7 @@ TAGS = {
     "offers": "What is sold: plans at a price, bundles and coupons; what storefronts show, and how it is kept.",
     "trials": "Asking for a trial, and how running ones fare.",
     "signing keys": "Keys that sign licenses. Public halves only.",
+    "own license": "The license that this installation itself runs under. For superadmins only.",
     "accounts": "Customers, prospects and internal units: the groups of the API.",
     "reports": "Payments that came in, as pages and as a file, and whether Stripe agrees.",
     "API keys": "Credentials of storefronts and scripts, and who the caller is.",

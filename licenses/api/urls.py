@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from config.kit.api.routing import by_method
-from licenses.api import activations, catalogue, history, issuances, keys, licenses, releases
+from licenses.api import activations, catalogue, history, issuances, keys, licenses, own, releases
 from licenses.api import converters as converters  # noqa: PLC0414 - registers them
 
 LICENSE = "licenses/<license_id:license_id>"
@@ -64,6 +64,9 @@ urlpatterns = [
     path(f"{KEY}/activate", keys.KeyActivate.as_view(), name="signing-key-activate"),
     path(f"{KEY}/retire", keys.KeyRetire.as_view(), name="signing-key-retire"),
     path(f"{KEY}/revoke", keys.KeyRevoke.as_view(), name="signing-key-revoke"),
+    path("self-license", own.OwnRead.as_view(), name="self-license"),
+    path("self-license/activate", own.OwnActivate.as_view(), name="self-license-activate"),
+    path("self-license/refresh", own.OwnRefresh.as_view(), name="self-license-refresh"),
     path("history", history.EventList.as_view(), name="history"),
     path("history/checkpoint", history.CheckpointRead.as_view(), name="history-checkpoint"),
     path("history/consistency", history.ConsistencyRead.as_view(), name="history-consistency"),

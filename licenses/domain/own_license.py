@@ -23,6 +23,13 @@ class Tier(StrEnum):
     PATRON = "patron"
 
 
+NEXT_TIER: Final[Mapping[Tier, Tier | None]] = {
+    Tier.CREATOR: Tier.PRO,
+    Tier.PRO: Tier.PATRON,
+    Tier.PATRON: None,
+}
+
+
 class GuardState(StrEnum):
     """Whether the catalogue may be changed: only `invalid` says no (E27)."""
 

@@ -117,6 +117,23 @@ def services_name_their_actor(tree: ast.AST, path: str) -> Iterator[int]:
                 yield node.lineno
 
 
+def no_tier_decides(tree: ast.AST, path: str) -> Iterator[int]:
+    """C3, C13: gates ask for entitlements. A tier is read off them in one place, and nothing is read off a tier."""
+    if path == "licenses/domain/own_license.py":
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "Tier":
+            yield node.lineno
+        keys = node.keys if isinstance(node, ast.Dict) else ()
+        compared = [node.left, *node.comparators] if isinstance(node, ast.Compare) else ()
+        for part in (*keys, *compared):
+            names = {"pro", "patron"}
+            if (isinstance(part, ast.Constant) and part.value in names) or getattr(
+                part, "attr", ""
+            ) == "tier":
+                yield node.lineno
+
+
 RULES: dict[Rule, tuple[str, str, str, str]] = {
     # rule: (path, snippet that breaks it, path, snippet that keeps it)
     no_save_override: (
@@ -150,6 +167,10 @@ RULES: dict[Rule, tuple[str, str, str, str]] = {
     rooms_know_only_the_kit_of_config: (
         "a/services/x.py", "from config import conf",
         "a/services/x.py", "from config.kit import clock",
+    ),
+    no_tier_decides: (
+        "a/services/x.py", "GRANTS = {'pro': ['crm']}",
+        "a/services/x.py", "text = f'The tier {standing.tier} has no crm.'",
     ),
     services_name_their_actor: (
         "a/services/x.py", "def f(actor, at): ...",

@@ -36,9 +36,10 @@ class Scope(StrEnum):
     # master only: no scoped API key ever holds these, whatever its role
     CREDENTIALS_WRITE = "credentials:write"
     KEYS_WRITE = "keys:write"
+    SELF_LICENSE_WRITE = "self-license:write"
 
 
-MASTER_ONLY = frozenset({Scope.CREDENTIALS_WRITE, Scope.KEYS_WRITE})
+MASTER_ONLY = frozenset({Scope.CREDENTIALS_WRITE, Scope.KEYS_WRITE, Scope.SELF_LICENSE_WRITE})
 ALL_SCOPES = frozenset(Scope)
 PUBLIC = "public"
 SIGNED_IN = "signed-in"
