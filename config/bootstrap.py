@@ -26,9 +26,11 @@ from billing.services.coupons import coupon_create
 from billing.services.offers import offer_create
 from history.services import checkpoint_key_ensure
 from licenses.domain.enums import Algorithm, Edition, KeyState, Kind
+from licenses.gates import standing_of
 from licenses.models import Product, SigningKey
 from licenses.services.catalogue import plan_create, preset_create, product_create
 from licenses.services.keys import key_rotate
+from licenses.services.selflicense import selflicense_load
 from notifications.models import ExpiryDigest
 from notifications.services.digests import DEFAULT_NAME, default_digest_ensure, digest_update
 from notifications.setting_rules import address_errors
@@ -173,6 +175,8 @@ def bootstrap(
         call_command("migrate", interactive=False, verbosity=0)
         for sentence in (*keys_ensure(at=at), *(demo_load(at=at) if demo else ())):
             note(sentence)
+        for sentence in own_license_load(at=at):
+            note(sentence)
         outcome.email, outcome.password = superadmin_ensure(email=admin_email, at=at)
         for sentence in digest_ensure(outcome, at=at):
             note(sentence)
@@ -216,6 +220,17 @@ def keys_ensure(*, at: datetime) -> Iterator[str]:
             key = key_rotate(algorithm=algorithm, actor=ACTOR, at=at)
             yield f"Made the {algorithm.value} signing key {key.kid}."
     checkpoint_key_ensure(actor=ACTOR, at=at)
+
+
+def own_license_load(*, at: datetime) -> Iterator[str]:
+    """Take up the key that environment or file hold, offline (C1); yield a sentence when there is one.
+
+    A bad one stops nothing: it grants nothing, and says why (C2).
+    """
+    row = selflicense_load(actor=ACTOR, at=at)
+    if row.key_sha256:
+        now = standing_of(row, at)
+        yield f"License of this installation: tier {now.tier.capitalize()}, guard {now.guard}."
 
 
 @transaction.atomic

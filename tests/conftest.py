@@ -338,11 +338,12 @@ def own_office(db, at):
 
 
 @pytest.fixture
-def own_key(own_office, make_account, at):
+def own_key(own_office, at):
     """Return a maker of keys for this installation: `own_key("patron")` gives license and text."""
+    from accounts.models import Account
     from licenses.services.issuing import license_grant
 
-    account = make_account("Ourselves", kind="internal")
+    account = Account.objects.get(slug="this-installation")
 
     def make(plan: str = "pro", **terms: Any):
         granted = license_grant(

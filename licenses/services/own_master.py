@@ -15,23 +15,27 @@ from typing import Final
 from django.conf import settings
 from django.db import transaction
 
+from accounts.models import Account
+from accounts.services.accounts import account_create
 from licenses.models import Product
 from licenses.services.catalogue import plan_create, product_create
 
+OURSELVES: Final = "this-installation"
 DATA: Final = Path(__file__).parents[1] / "own_plans.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The product, and the codes of the plans that were made now."""
+    """The product, the account of this installation, and the codes of the plans that were made now."""
 
     product: Product
+    account: Account
     created: bool
     plans: tuple[str, ...]
 
 
 def master_prepare(*, actor: str, at: datetime) -> Prepared:
-    """Make the product of Signet and its plans Creator, Pro and Patron where they are not there.
+    """Make the product of Signet, its plans Creator, Pro and Patron, and an account for this installation.
 
     What exists stays as staff left it. Safe to repeat. Raises TierCap (402) where the catalogue is full.
     """
@@ -51,4 +55,7 @@ def master_prepare(*, actor: str, at: datetime) -> Prepared:
         missing = [plan for plan in data["plans"] if plan["slug"] not in known]
         for plan in missing:
             plan_create(product=product, actor=actor, at=at, **plan)
-    return Prepared(product, created, tuple(plan["slug"] for plan in missing))
+        account = Account.objects.filter(slug=OURSELVES).first() or account_create(
+            slug=OURSELVES, name="This installation", kind=Account.Kind.INTERNAL, actor=actor, at=at
+        )
+    return Prepared(product, account, created, tuple(plan["slug"] for plan in missing))
