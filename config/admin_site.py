@@ -50,10 +50,12 @@ class SignetAdminSite(UnfoldAdminSite):  # type: ignore[misc] # unfold ships no 
         # admin modules register themselves with this very site, so they come late
         from accounts.admin import second_factor
         from config import attention_page, palette
+        from licenses.admin import own_license
 
         return [
             *second_factor.urls(self),
             *attention_page.urls(self),
+            *own_license.urls(self),
             path("palette/", self.admin_view(palette.palette), name="palette"),
             path("mail/", self.admin_view(mail_files.mail_list), name="mail_files"),
             path("mail/<str:name>/", self.admin_view(mail_files.mail_page), name="mail_file"),

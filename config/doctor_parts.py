@@ -27,9 +27,12 @@ from config.kit.sealing import SealingKeyMissing, seal, unseal
 from config.kit.trigrams import indexes_missing
 from config.probing import within
 from licenses.domain.enums import Algorithm, KeyState
-from licenses.domain.keys import VerificationKey, load_private_pem, load_public_pem
+from licenses.domain.keys import KeyMaterialError, VerificationKey, load_private_pem, load_public_pem
+from licenses.domain.own_license import SAYS, GuardState
 from licenses.domain.signer import Signer
+from licenses.gates import standing_now
 from licenses.models import SigningKey
+from licenses.trust_root import trust_root
 from notifications.bus_publisher import Bus
 
 SECONDS = 5.0
@@ -335,6 +338,23 @@ def _use_cache() -> None:
     cache.delete(name)
 
 
+def own_license(visit: Visit) -> Finding:
+    """The license that this installation runs under. None at all is a tier, not a fault."""
+    now, variable = standing_now(visit.at), "SIGNET_SELF_LICENSE"
+    tier = f"tier {now.tier.capitalize()}"
+    if now.guard is GuardState.UNLICENSED:
+        return Finding(State.OK, f"none, {tier}")
+    try:
+        trust_root()
+    except KeyMaterialError as error:
+        return Finding(State.FAILING, f"the trust root: {error.detail}", "SIGNET_SELF_LICENSE_TRUST_ROOT")
+    if now.guard is GuardState.VALID:
+        return Finding(State.OK, f"{tier}, valid")
+    detail = f"{SAYS.get(now.reason, now.reason)} {tier.capitalize()}, guard {now.guard}."
+    hint = "Activate a key that holds: `manage.py selflicense activate FILE`."
+    return Finding(State.FAILING if now.guard is GuardState.INVALID else State.OK, detail, variable, hint)
+
+
 PARTS: tuple[tuple[str, Check], ...] = (
     ("bind address", bind_address),
     ("database", database),
@@ -344,6 +364,7 @@ PARTS: tuple[tuple[str, Check], ...] = (
     ("beat", beat),
     ("signing keys", signing_keys),
     ("key-encryption keys", key_encryption_keys),
+    ("own license", own_license),
     ("internal JWT secret", internal_jwt),
     ("mail", mail),
     ("bus", bus),

@@ -224,6 +224,10 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
                 "Signing keys", "encrypted", "admin:licenses_signingkey_changelist",
                 _needs("licenses.view_signingkey", "licenses.rotate_signingkey"),
             ),
+            Entry(
+                "License of this installation", "workspace_premium", "admin:own_license",
+                _needs("licenses.activate_selflicense"),
+            ),
             Entry("History", "history", "admin:history_event_changelist", _needs("history.view_event")),
             Entry(
                 "Checkpoints", "verified", "admin:history_checkpoint_changelist",

@@ -1,13 +1,17 @@
-"""Installations over their node cap that wait for a person: a source of "Needs attention" (A16)."""
+"""Sources of "Needs attention": installations over their node cap (A16), and our own license (E27)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
 
+from django.urls import reverse
+
 from config.kit.attention import Problem, Source, source_register
 from config.kit.display import page_of
 from licenses.domain.enums import NodeCapState
+from licenses.domain.own_license import SAYS, GuardState
+from licenses.gates import standing_now
 from licenses.models import NodeCapEpisode
 
 MANAGE = "licenses.renew_license"
@@ -16,6 +20,7 @@ MANAGE = "licenses.renew_license"
 def register() -> None:
     """Called once, when the app starts."""
     source_register(NODE_CAPS)
+    source_register(OWN_LICENSE)
 
 
 def _over(at: datetime) -> Iterator[Problem]:
@@ -46,4 +51,35 @@ NODE_CAPS = Source(
     find=_over,
     permissions=(MANAGE,),
     manage=MANAGE,
+)
+
+
+def _own_license(at: datetime) -> Iterator[Problem]:
+    """One problem while the guard of our own license is not at ease (E27)."""
+    now = standing_now(at)
+    if now.guard not in {GuardState.GRACE, GuardState.INVALID}:
+        return
+    shut = now.guard is GuardState.INVALID
+    means = (
+        "The catalogue cannot be changed. Selling and validating go on."
+        if shut
+        else "It is in its grace period."
+    )
+    yield Problem(
+        key=f"{now.guard}-{now.reason}",
+        title=f"The license of this installation: {SAYS.get(now.reason, now.reason)}",
+        cause=f"{means} Activate a key that holds.",
+        since=now.since,
+        url=reverse("admin:own_license"),
+        urgent=shut,
+        retryable=False,
+    )
+
+
+OWN_LICENSE = Source(
+    name="own-license",
+    title="License of this installation",
+    find=_own_license,
+    permissions=("licenses.activate_selflicense",),
+    lasting=True,
 )

@@ -122,10 +122,11 @@ def cap_uses(at: datetime | None = None) -> list[CapUse]:
     ]
 
 
-def cap_use(cap: Cap, *, used: Counter | None = None, at: datetime | None = None) -> CapUse:
-    """One cap with its use."""
-    lifted = standing_now(at).holds(CAPS[cap].entitlement)
-    return CapUse(cap, (used or _counters[cap])(), cap_of(cap, lifted=lifted))
+def cap_use(cap: Cap, *, used: Counter | None = None, at: datetime | None = None) -> CapUse | None:
+    """One cap with its use, for who is about to make one; None where nothing limits it, and nothing is counted."""
+    if standing_now(at).holds(CAPS[cap].entitlement):
+        return None
+    return CapUse(cap, (used or _counters[cap])(), CAPS[cap].most)
 
 
 def cap_require(cap: Cap, *, used: Counter | None = None, at: datetime) -> None:
@@ -138,7 +139,7 @@ def cap_require(cap: Cap, *, used: Counter | None = None, at: datetime) -> None:
         return
     own_license_lock()
     now, use = standing_now(at), cap_use(cap, used=used, at=at)
-    if use.full:
+    if use is not None and use.full:
         most = f"at most {use.most} {rule.says}" if use.most else f"no {rule.says}"
         raise TierCap(
             f"The tier {now.tier.capitalize()} has {most}; there are {use.used}.",

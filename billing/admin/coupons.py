@@ -28,6 +28,7 @@ from config.kit.clock import now
 from config.kit.display import day, label
 from config.kit.errors import Refusal
 from licenses.admin.catalogue import CatalogueAdmin, JSONForm
+from licenses.domain.tier_caps import Cap
 
 VIEW = "billing.view_coupon"
 
@@ -36,6 +37,7 @@ VIEW = "billing.view_coupon"
 class CouponAdmin(CatalogueAdmin):
     form = JSONForm
     create, update, argument = coupon_create, coupon_update, "coupon"
+    cap = Cap.COUPONS
     FIXED = ("code",)
     list_display = ("code", "takes_off", "for_offers", "used_shown", "expires_shown", "state", "synced")
     list_display_links = ("code",)

@@ -33,6 +33,7 @@ from config.kit.display import instant, label
 from config.kit.errors import Refusal
 from config.kit.sealing import SealingKeyMissing
 from licenses.admin.catalogue import CatalogueAdmin, JSONForm
+from licenses.domain.tier_caps import Cap
 from trials.admin.program_fields import LinesField
 
 VIEW = "billing.view_merchantprofile"
@@ -85,6 +86,7 @@ def _given(data: dict[str, Any]) -> dict[str, Any]:
 class MerchantAdmin(CatalogueAdmin):
     form = MerchantForm
     create, update, argument = create, update, "merchant"
+    cap = Cap.MERCHANTS
     FIXED = ("slug",)
     list_display = ("name", "slug", "stripe_account", "state", "secrets_shown", "hosts_shown")
     list_display_links = ("name",)

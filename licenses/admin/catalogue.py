@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin import display
 from django.db.models import Model
 from django.http import HttpRequest
@@ -18,6 +18,8 @@ from config.kit import actors
 from config.kit.admin import ServiceAdmin
 from config.kit.clock import now
 from licenses.admin.forms import EntitlementsField
+from licenses.domain.tier_caps import Cap, notice
+from licenses.gates import cap_use, standing_now
 from licenses.models import Plan, Product
 from licenses.services.catalogue import (
     plan_create,
@@ -36,12 +38,30 @@ class CatalogueAdmin(ServiceAdmin):
     """
 
     FIXED: ClassVar[tuple[str, ...]] = ()
+    cap: ClassVar[Cap | None] = None
     create: ClassVar[Service]
     update: ClassVar[Service]
     argument: ClassVar[str]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        self._tell_cap(request, adding=False)
+        return super().changelist_view(request, extra_context)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
+        self._tell_cap(request, adding=True)
+        return super().add_view(request, form_url, extra_context)
+
+    def _tell_cap(self, request: HttpRequest, *, adding: bool) -> None:
+        """C17: a banner as long as there are more than could be made now, a warning before the last one."""
+        if self.cap is None or request.method != "GET":
+            return
+        use = cap_use(self.cap)
+        words = notice(use, standing_now().tier.capitalize(), adding=adding) if use else ""
+        if words:
+            messages.warning(request, words)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return () if obj is None else self.FIXED
@@ -83,6 +103,7 @@ def _indented(value: Any) -> Any:
 class ProductAdmin(CatalogueAdmin):
     form = JSONForm
     create, update, argument = product_create, product_update, "product"
+    cap = Cap.PRODUCTS
     FIXED = ("product_key", "audience")
     list_display = ("name", "product_key", "audience", "algorithm", "default_format", "active")
     list_display_links = ("name", "product_key")
@@ -106,6 +127,7 @@ class PlanForm(JSONForm):
 class PlanAdmin(CatalogueAdmin):
     form = PlanForm
     create, update, argument = plan_create, plan_update, "plan"
+    cap = Cap.PLANS
     FIXED = ("product", "slug")
     list_display = (
         "name",

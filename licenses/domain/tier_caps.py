@@ -24,22 +24,22 @@ class Cap(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CapRule:
-    """At most `most`, unless `entitlement` is held. `says` and `one` are what people read."""
+    """At most `most`, unless `entitlement` is held. `title` and `says` are what people read."""
 
     most: int
     entitlement: str
+    title: str
     says: str
-    one: str
 
 
 CAPS: Final[Mapping[Cap, CapRule]] = {
-    Cap.PRODUCTS: CapRule(5, "unlimited_products", "products, inactive ones among them", "product"),
-    Cap.PLANS: CapRule(5, "unlimited_policies", "plans of one product, in any state", "plan"),
-    Cap.COUPONS: CapRule(10, "unlimited_codes", "active coupons", "active coupon"),
+    Cap.PRODUCTS: CapRule(5, "unlimited_products", "Products", "products, inactive ones among them"),
+    Cap.PLANS: CapRule(5, "unlimited_policies", "Plans of one product", "plans of one product, in any state"),
+    Cap.COUPONS: CapRule(10, "unlimited_codes", "Active coupons", "active coupons"),
     Cap.MERCHANTS: CapRule(
-        1, "unlimited_merchant_profiles", "merchant profiles, the default among them", "merchant profile"
+        1, "unlimited_merchant_profiles", "Merchant profiles", "merchant profiles, the default among them"
     ),
-    Cap.RECURRING: CapRule(0, "recurring_billing", "recurring plans", "recurring plan"),
+    Cap.RECURRING: CapRule(0, "recurring_billing", "Recurring plans", "recurring plans"),
 }
 
 
@@ -73,3 +73,18 @@ class CapUse:
 def cap_of(cap: Cap, *, lifted: bool) -> int | None:
     """How many there may be; None is no limit."""
     return None if lifted else CAPS[cap].most
+
+
+def notice(use: CapUse, tier: str, *, adding: bool) -> str:
+    """What staff are told beforehand (C17): that they are above a cap, at it, or about to make the last one.
+
+    Empty where there is nothing to say. Who only looks is told of what is above.
+    """
+    if use.most is None:
+        return ""
+    there = f"The tier {tier} has {use.most} {use.rule.says}; there are {use.used}."
+    if use.grandfathered:
+        return f"Grandfathered: {there} All of them stay usable, and no more can be made."
+    if adding and use.full:
+        return f"{there} No more can be made."
+    return f"{there} The next one is the last." if adding and use.last else ""
