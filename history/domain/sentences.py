@@ -171,6 +171,14 @@ def _fields(what: str) -> Callable[[Data], str]:
     return lambda data: f"Changed {_names(data['fields'])} of {what}."
 
 
+def _own_license(words: str) -> Callable[[Data], str]:
+    def told(data: Data) -> str:
+        why = f" ({_plain(data['reason'])})" if data["reason"] else ""
+        return f"{words}: guard {data['guard']}{why}, {data['entitlements']} of {data['signed']} entitlements granted."
+
+    return told
+
+
 _TOLD: Final[Mapping[str, Callable[[Data], str]]] = {
     Kind.LICENSE_CREATED: _created,
     Kind.LICENSE_ISSUED: _issued,
@@ -195,6 +203,8 @@ _TOLD: Final[Mapping[str, Callable[[Data], str]]] = {
     Kind.ACTIVATION_RELEASED: _activation("gave its place back"),
     Kind.ACCOUNT_PROMOTED: _promoted,
     Kind.ACCOUNT_CHANGED: _fields("the account"),
+    Kind.SELF_LICENSE_ACTIVATED: _own_license("A key was activated"),
+    Kind.SELF_LICENSE_CHANGED: _own_license("What our license grants changed"),
     Kind.PRODUCT_CHANGED: _fields("the product"),
     Kind.PLAN_CHANGED: _fields("the plan"),
     Kind.PRESET_CHANGED: _fields("the preset"),

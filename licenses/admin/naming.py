@@ -53,6 +53,11 @@ def _find_user(text: str) -> list[str]:
     return [str(pk) for pk in rows.values_list("pk", flat=True)[:MOST]]
 
 
+def _own_license(ids: Sequence[str]) -> dict[str, Named]:
+    return {one: Named("License of this installation", reverse("admin:own_license")) for one in ids}
+
+
+naming_register("self-license", Naming(_own_license, lambda _text: ()))
 naming_register("license", Naming(_licenses, _find_license))
 naming_register("account", Naming(_accounts, _find_account))
 naming_register("user", Naming(_users, _find_user))

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.demo import demo_seed
 from config.kit.clock import now
+from config.kit.errors import Refusal
 
 WIDTH = 30
 
@@ -40,7 +41,10 @@ class Command(BaseCommand):
                 "This is a production system: made-up licenses stay in it. Pass --yes to add them."
             )
         bar = _Bar(licenses, self)
-        made = demo_seed(licenses=licenses, accounts=accounts, at=now(), seed=seed, progress=bar.show)
+        try:
+            made = demo_seed(licenses=licenses, accounts=accounts, at=now(), seed=seed, progress=bar.show)
+        except Refusal as refusal:  # the demo's products may be more than our own license covers
+            raise CommandError(refusal.detail) from refusal
         bar.end()
         self.stdout.write(
             f"Made {made.accounts:,} accounts, {made.licenses:,} licenses and {made.installations:,} installations"

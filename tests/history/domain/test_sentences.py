@@ -31,6 +31,11 @@ ISSUED = {"jti": "AbCdEfGhIj", "format": "jwt", "expires_at": "2027-03-02T09:30:
         ("license.suspended", {"reason_given": True}, "Suspended, a reason was given."),
         ("license.revoked", {"reason_given": False}, "Revoked for good."),
         ("posture.changed", {"from": "grace", "to": "read_only"}, "Posture went from grace to read-only."),
+        (
+            "self_license.changed",
+            {"guard": "invalid", "reason": "revoked", "entitlements": 0, "signed": 6},
+            "What our license grants changed: guard invalid (revoked), 0 of 6 entitlements granted.",
+        ),
         ("license.noted", {"note": 3, "change": "deleted"}, "Deleted a note."),
         (
             "license.denied",
