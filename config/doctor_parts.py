@@ -32,7 +32,7 @@ from licenses.domain.own_license import SAYS, GuardState
 from licenses.domain.signer import Signer
 from licenses.gates import standing_now
 from licenses.models import SigningKey
-from licenses.trust_root import trust_root
+from licenses.trust_root import is_own_master, trust_root
 from notifications.bus_publisher import Bus
 
 SECONDS = 5.0
@@ -341,13 +341,17 @@ def _use_cache() -> None:
 def own_license(visit: Visit) -> Finding:
     """The license that this installation runs under. None at all is a tier, not a fault."""
     now, variable = standing_now(visit.at), "SIGNET_SELF_LICENSE"
-    tier = f"tier {now.tier.capitalize()}"
+    tier, trusted = f"tier {now.tier.capitalize()}", "SIGNET_SELF_LICENSE_TRUST_ROOT"
+    try:
+        keys = trust_root()
+    except KeyMaterialError as error:
+        return Finding(State.FAILING, f"the trust root: {error.detail}", trusted)
+    if not len(keys) and not is_own_master():
+        return Finding(
+            State.MISSING, "no key of the master is trusted", trusted, "Set it to the master's JWKS."
+        )
     if now.guard is GuardState.UNLICENSED:
         return Finding(State.OK, f"none, {tier}")
-    try:
-        trust_root()
-    except KeyMaterialError as error:
-        return Finding(State.FAILING, f"the trust root: {error.detail}", "SIGNET_SELF_LICENSE_TRUST_ROOT")
     if now.guard is GuardState.VALID:
         return Finding(State.OK, f"{tier}, valid")
     detail = f"{SAYS.get(now.reason, now.reason)} {tier.capitalize()}, guard {now.guard}."

@@ -70,7 +70,7 @@ class OwnStatus:
                 "state": str(now.guard),
                 "reason": now.reason or None,
                 "detail": self.reason_text,
-                "since": now.since,
+                "since": now.since or row.guard_since,
                 "grace_until": now.until,
                 "grace_days": settings.GUARD_GRACE_DAYS,
                 "expected_domain": settings.SELF_LICENSE_DOMAIN,

@@ -102,7 +102,7 @@ def _guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 def own_license_page(request: HttpRequest) -> HttpResponse:
     """The page, and the key that is posted to it."""
     form = ActivateForm(posted(request))
-    by = {"actor": actors.user(request.user), "at": now()}
+    by: dict[str, Any] = {"actor": actors.user(request.user), "at": now()}
     done = form.submit(request, lambda data: selflicense_activate(text=data["key"], **by))
     if done is not None:
         tier = own_status(now()).tier.capitalize()
@@ -128,7 +128,7 @@ def own_license_page(request: HttpRequest) -> HttpResponse:
 @_guarded
 def own_license_do(request: HttpRequest, what: str) -> HttpResponse:
     """Ask the master now (`refresh`), make this installation one (`prepare`), go on without a license (`remove`)."""
-    by = {"actor": actors.user(request.user), "at": now()}
+    by: dict[str, Any] = {"actor": actors.user(request.user), "at": now()}
     try:
         match what:
             case "refresh":

@@ -118,7 +118,9 @@ def _renewed(*, online: bool, actor: str, at: datetime) -> SelfLicense:
         now = own_license_lock()
         if now.key_sha256 != row.key_sha256:
             return now  # another key was activated while the master was asked about this one
-        if found and verification:
+        if found and verification and text_digest(found.text) == now.key_sha256:
+            now.found_sha256 = now.key_sha256
+        elif found and verification:
             _take(now, found.text, found.kept_from, verification, at)
         if now.key_sha256:
             if heard is not None:
@@ -155,7 +157,7 @@ def _hear(text: str, verification: Verification | None, *, online: bool, at: dat
     if not verification.ok:
         reason, _ = _why(verification)
         return Heard(Answer.EXPIRED if _only_ended(verification) else Answer.UNVERIFIED, reason)
-    return master_ask(text, at=at) if online else None
+    return master_ask(text, at=at) if online or is_own_master() else None
 
 
 def _only_ended(verification: Verification) -> bool:
@@ -169,12 +171,17 @@ def _why(verification: Verification) -> tuple[str, str]:
 
 
 def _take(row: SelfLicense, text: str, kept_from: str, verification: Verification, at: datetime) -> None:
-    """Put a key and what it carries into the row. What the master said of the key before is over."""
+    """Put a key and what it carries into the row.
+
+    What the master said of another license is over. Of the same one it stays: a key changes what is signed,
+    not what its row says.
+    """
     row.key_sealed, row.key_sha256 = seal(text.encode()), text_digest(text)
     row.kept_from, row.activated_at = kept_from, at
     if kept_from != KeptFrom.ADMIN:
         row.found_sha256 = row.key_sha256
     claims = verification.claims if verification.ok or _only_ended(verification) else None
+    same = claims is not None and claims.license_id == row.public_id and row.refused != Answer.UNVERIFIED
     row.public_id = claims.license_id if claims else ""
     row.customer_id = claims.subject if claims else ""
     row.plan_code = (claims.plan or "") if claims else ""
@@ -183,15 +190,19 @@ def _take(row: SelfLicense, text: str, kept_from: str, verification: Verificatio
     row.signed_seats = claims.seats if claims else 0
     row.expires_at = verification.expires_at if claims else None
     row.ends_at = verification.grace_until if claims else None
-    refused = Answer.UNVERIFIED if claims is None else None
-    facts = OwnLicense(
-        heard_at=None if is_own_master() else at,
-        refused=refused,
-        reason=_why(verification)[0] if refused else "",
-        refused_since=at if refused else None,
-    )
-    _put(row, facts)
+    if not same:
+        _put(row, _unheard(verification, at, refused=claims is None))
     row.outcome = row.outcome_detail = ""
+
+
+def _unheard(verification: Verification, at: datetime, *, refused: bool) -> OwnLicense:
+    """The facts about a license of which no row was heard yet."""
+    heard_at = None if is_own_master() else at
+    if not refused:
+        return OwnLicense(heard_at=heard_at)
+    return OwnLicense(
+        heard_at=heard_at, refused=Answer.UNVERIFIED, reason=_why(verification)[0], refused_since=at
+    )
 
 
 def _apply(row: SelfLicense, heard: Heard, at: datetime) -> None:

@@ -45,3 +45,9 @@ def test_a_key_that_does_not_verify_says_why_and_the_product_runs(settings, at):
     assert look(at).state is State.FAILING
     (problem,) = OWN_LICENSE.find(at)
     assert problem.cause
+
+
+def test_a_master_whose_keys_are_not_trusted_is_missing_them(db, settings, at):
+    """C1"""
+    settings.SELF_LICENSE_MASTER_URL = "https://licenses.example.com"
+    assert (look(at).state, look(at).variable) == (State.MISSING, "SIGNET_SELF_LICENSE_TRUST_ROOT")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError
 
 from history.models import Event
-from licenses import gates
+from licenses import gates, selectors
 from licenses.domain.claims import fingerprint_hash
 from licenses.domain.own_license import GuardState, Tier
 from licenses.models import License, Product, SelfLicense
 from licenses.services.catalogue import plan_create, plan_update, product_create
+from licenses.services.issuing import license_issue
 from licenses.services.lifecycle import license_revoke, license_suspend
 from licenses.services.selflicense import (
     LicenseInvalid,
@@ -267,6 +269,18 @@ def test_what_the_page_activated_outlives_an_old_key_of_the_environment(own_key,
     assert refresh().tier is Tier.PRO
 
 
+def test_another_key_of_a_revoked_license_opens_nothing(own_pro, clock, settings, refresh):
+    """C9: the row was revoked, not a text; not even where the master cannot be asked."""
+    again = license_issue(license=own_pro, channel="cli", at=clock.at, **BY).text
+    license_revoke(license=own_pro, reason="unpaid", at=clock.at, **BY)
+    refresh()
+    settings.SELF_LICENSE_MASTER_URL = "http://127.0.0.1:1"
+    settings.SELF_LICENSE_TRUST_ROOT = json.dumps(selectors.jwks())
+    settings.SELF_LICENSE = again
+    selflicense_load(at=clock.at, **BY)
+    assert gates.standing_now(clock.at).guard is GuardState.INVALID
+
+
 # --- further caps -------------------------------------------------------------------------------------
 
 
@@ -295,6 +309,14 @@ def test_recurring_plans_need_their_entitlement_made_or_edited(product, own_key,
     plan_update(plan=plan, at=clock.at, **fields, **BY)
     selflicense_remove(at=clock.at, **BY)
     plan_update(plan=plan, name="Still mine", at=clock.at, **BY)  # C17: what is there stays usable
+
+
+def test_what_is_not_held_can_be_demanded(own_pro, clock):
+    """C16"""
+    gates.entitlement_require("crm")
+    with pytest.raises(gates.TierCap) as refused:
+        gates.entitlement_require("patron")
+    assert (refused.value.status, refused.value.members["entitlement"]) == (402, "patron")
 
 
 def test_a_gate_is_one_small_read(own_pro, django_assert_num_queries):
