@@ -21,6 +21,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, 
 from unfold.decorators import action
 
 from config.kit import actors
+from config.kit.admin import COUNT_LIMIT
 from config.kit.clock import now
 from config.kit.records import RecordAdmin
 from history.naming import Named, Naming, naming_register
@@ -151,9 +152,9 @@ class ReleaseAdmin(RecordAdmin[Release]):
             "meaning": _meaning(row),
             "facts": list(_facts(row)),
             "may_change": request.user.has_perm("licenses.change_release") and not row.is_withdrawn,
-            "running": running(row).count(),
+            "running": _counted(running(row)),
             "running_url": f"{reverse(INSTALLATIONS)}?{urlencode({'release': row.pk})}",
-            "may_have": None if audience is None else audience.count(),
+            "may_have": None if audience is None else _counted(audience),
             "may_have_url": f"{reverse(LICENSES)}?{urlencode({'may_have': row.pk})}",
         }
 
@@ -237,6 +238,12 @@ class ReleaseAdmin(RecordAdmin[Release]):
             "model_opts": self.model._meta,
         }
         return TemplateResponse(request, "admin/signet/adoption.html", context)
+
+
+def _counted(rows: QuerySet[Any]) -> str:
+    """How many rows there are, counted as far as the list behind the number counts them."""
+    number = rows.order_by()[: COUNT_LIMIT + 1].count()
+    return f"{number:,}" if number <= COUNT_LIMIT else f"more than {COUNT_LIMIT:,}"
 
 
 def _bars(found: Adoption) -> Iterator[Bar]:

@@ -98,7 +98,7 @@ def test_installations_that_run_a_release_are_counted_however_they_spell_it(
             license=make_license(), install_id=f"installation-{number}", version=version
         )
     context = manager.get(page(release)).context
-    assert (context["running"], shown(manager, context["running_url"])) == (2, 2)
+    assert (context["running"], shown(manager, context["running_url"])) == ("2", 2)
 
 
 def test_who_may_have_a_release_is_counted_as_the_rule_says(
@@ -131,7 +131,10 @@ def test_who_may_have_a_release_is_counted_as_the_rule_says(
         }
         assert set(release_audience(release, at).values_list("pk", flat=True)) == allowed
         context = manager.get(page(release)).context
-        assert (context["may_have"], shown(manager, context["may_have_url"])) == (len(allowed), len(allowed))
+        assert (context["may_have"], shown(manager, context["may_have_url"])) == (
+            str(len(allowed)),
+            len(allowed),
+        )
         counts.append(len(allowed))
     assert counts == [4, 3, 6]
     assert manager.get(page(publish("2.0.0", entitlement="ai"))).context["may_have"] is None
