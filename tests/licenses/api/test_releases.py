@@ -254,8 +254,10 @@ def test_the_manifest_needs_a_license_and_is_counted(api, installed, product):
     """E32."""
     assert api.get(MANIFEST).status_code == 401
     assert api.as_("nonsense").get(MANIFEST).json()["code"] == "license_unverified"
-    answers = [installed.get(MANIFEST) for _ in range(61)]
-    assert [answer.status_code for answer in answers[-2:]] == [200, 429]
+    answers = [installed.get(MANIFEST)]
+    while answers[-1].status_code == 200 and len(answers) <= 120:  # an hour may begin in between
+        answers.append(installed.get(MANIFEST))
+    assert (answers[-1].status_code, len(answers) > 60) == (429, True)
     assert int(answers[-1].headers["Retry-After"]) > 0
 
 
