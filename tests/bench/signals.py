@@ -58,7 +58,10 @@ def workloads() -> Iterator[Result]:
 
 
 def _direct(calls: _Requests, upserts: _Requests) -> Iterator[Result]:
-    """The target is held with few installations; how it stays so is `_growing`."""
+    """The target is held with few installations; how it stays so is `_growing`.
+
+    The floor waits for the disk at its commit. A beat that says nothing new does not: see `licenses.beats`.
+    """
     _, token = api_key_create(name="beats", role="full-admin", actor=office.ACTOR, at=clock.now())
     empty = Call(signals_floor.AUTHENTICATED, "{}", token)
     with server() as web:
