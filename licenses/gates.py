@@ -16,7 +16,7 @@ from config.kit import clock
 from config.kit.errors import Forbidden, Refusal
 from config.kit.locks import locked
 from licenses.domain.own_license import SAYS, GuardState, Standing, standing
-from licenses.domain.tier_caps import CAPS, Cap, CapUse, cap_of
+from licenses.domain.tier_caps import CAPS, Cap, CapUse, cap_of, stands
 from licenses.models import Plan, Product, SelfLicense
 from licenses.models.own import ONLY
 
@@ -140,9 +140,8 @@ def cap_require(cap: Cap, *, used: Counter | None = None, at: datetime) -> None:
     own_license_lock()
     now, use = standing_now(at), cap_use(cap, used=used, at=at)
     if use is not None and use.full:
-        most = f"at most {use.most} {rule.says}" if use.most else f"no {rule.says}"
         raise TierCap(
-            f"The tier {now.tier.capitalize()} has {most}; there are {use.used}.",
+            stands(use, now.tier.capitalize()),
             tier=str(now.tier), cap=use.most, used=use.used, resource=str(cap), entitlement=rule.entitlement,
             upgrade_url=settings.SELF_LICENSE_UPGRADE_URL,
         )  # fmt: skip

@@ -90,8 +90,10 @@ def _lines(found: OwnStatus) -> list[str]:
     ]
     if found.withheld:
         lines.append(f"Withheld  {', '.join(found.withheld)}")
-    lines += [f"Use       {use.used} of {'any number of' if use.most is None else use.most} {use.rule.says}"
-              for use in found.uses]  # fmt: skip
+    lines += [
+        f"Use       {use.rule.title}: {use.used} of {'any number' if use.most is None else use.most}"
+        for use in found.uses
+    ]
     if found.upgrade_url and found.next_tier:
         lines.append(f"Next      {found.next_tier.capitalize()}: {found.upgrade_url}")
     return lines

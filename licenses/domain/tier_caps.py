@@ -33,13 +33,13 @@ class CapRule:
 
 
 CAPS: Final[Mapping[Cap, CapRule]] = {
-    Cap.PRODUCTS: CapRule(5, "unlimited_products", "Products", "products, inactive ones among them"),
-    Cap.PLANS: CapRule(5, "unlimited_policies", "Plans of one product", "plans of one product, in any state"),
-    Cap.COUPONS: CapRule(10, "unlimited_codes", "Active coupons", "active coupons"),
+    Cap.PRODUCTS: CapRule(5, "unlimited_products", "Products", "Products, inactive ones among them"),
+    Cap.PLANS: CapRule(5, "unlimited_policies", "Plans of one product", "Plans of one product, in any state"),
+    Cap.COUPONS: CapRule(10, "unlimited_codes", "Active coupons", "Active coupons"),
     Cap.MERCHANTS: CapRule(
-        1, "unlimited_merchant_profiles", "Merchant profiles", "merchant profiles, the default among them"
+        1, "unlimited_merchant_profiles", "Merchant profiles", "Merchant profiles, the default among them"
     ),
-    Cap.RECURRING: CapRule(0, "recurring_billing", "Recurring plans", "recurring plans"),
+    Cap.RECURRING: CapRule(0, "recurring_billing", "Recurring plans", "Recurring plans"),
 }
 
 
@@ -75,6 +75,11 @@ def cap_of(cap: Cap, *, lifted: bool) -> int | None:
     return None if lifted else CAPS[cap].most
 
 
+def stands(use: CapUse, tier: str) -> str:
+    """Tier, cap and count in one sentence (C16)."""
+    return f"{use.rule.says}: the tier {tier} allows {use.most or 'none'}, and there are {use.used}."
+
+
 def notice(use: CapUse, tier: str, *, adding: bool) -> str:
     """What staff are told beforehand (C17): that they are above a cap, at it, or about to make the last one.
 
@@ -82,9 +87,9 @@ def notice(use: CapUse, tier: str, *, adding: bool) -> str:
     """
     if use.most is None:
         return ""
-    there = f"The tier {tier} has {use.most} {use.rule.says}; there are {use.used}."
+    there = stands(use, tier)
     if use.grandfathered:
-        return f"Grandfathered: {there} All of them stay usable, and no more can be made."
+        return f"Grandfathered. {there} All of them stay usable, and no more can be made."
     if adding and use.full:
         return f"{there} No more can be made."
     return f"{there} The next one is the last." if adding and use.last else ""

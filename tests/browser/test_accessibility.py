@@ -117,5 +117,5 @@ def test_the_pages_around_it_bar_nobody(sign_in, license_, inspect):
         f"notifications/message/{message.pk}/change/", "notifications/message/templates/",
         "notifications/expirydigest/", "notifications/expirydigest/add/", "attention/",
         "notifications/webhookendpoint/", "notifications/webhookendpoint/add/", "accounts/user/",
-        "accounts/user/add/", "accounts/role/", "second-factor/", "history/event/",
+        "accounts/user/add/", "accounts/role/", "second-factor/", "history/event/", "own-license/",
     ])  # fmt: skip

@@ -71,14 +71,14 @@ def test_before_the_last_one_the_form_warns_and_at_the_cap_it_refuses(root, cloc
     fields = {"name": "X", "product_key": "x", "slug": "x", "audience": "x", "algorithm": "RS256",
               "default_format": "jwt", "seat_label": "seats", "entitlement_catalogue": "[]"}  # fmt: skip
     answer = root.post(f"{PRODUCTS}add/", fields)
-    assert (answer.status_code, "The tier Creator has at most 5" in answer.content.decode()) == (402, True)
+    assert (answer.status_code, "the tier Creator allows 5" in answer.content.decode()) == (402, True)
 
 
 def test_what_is_above_a_cap_stays_usable_under_a_banner(root, own_pro, clock):
     """C17: count and cap, on the list and on the page of the license; an edit passes."""
     make_products(7, clock.at)
     selflicense_remove(at=clock.at, **BY)
-    banner = "Grandfathered: The tier Creator has 5 products, inactive ones among them; there are 7."
+    banner = "Grandfathered. Products, inactive ones among them: the tier Creator allows 5, and there are 7."
     assert banner in root.get(PRODUCTS).content.decode()
     assert "7 of 5" in root.get(URL).content.decode()
     row = Product.objects.get(product_key="p6")
