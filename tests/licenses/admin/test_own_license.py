@@ -8,7 +8,7 @@ from django.urls import reverse
 from licenses import gates
 from licenses.models import Product, SelfLicense
 from licenses.services.catalogue import product_create
-from licenses.services.selflicense import selflicense_remove
+from licenses.services.selflicense import selflicense_load, selflicense_remove
 
 pytestmark = [pytest.mark.django_db, pytest.mark.own_license]
 URL = "/admin/own-license/"
@@ -72,6 +72,20 @@ def test_before_the_last_one_the_form_warns_and_at_the_cap_it_refuses(root, cloc
               "default_format": "jwt", "seat_label": "seats", "entitlement_catalogue": "[]"}  # fmt: skip
     answer = root.post(f"{PRODUCTS}add/", fields)
     assert (answer.status_code, "the tier Creator allows 5" in answer.content.decode()) == (402, True)
+
+
+def test_pages_of_the_catalogue_change_nothing_while_the_guard_is_invalid(root, product, clock, settings):
+    """E27: 403 with the form and the reason; looking goes on."""
+    settings.SELF_LICENSE = "no license"
+    selflicense_load(at=clock.at, **BY)
+    page = reverse("admin:licenses_product_change", args=[product.pk])
+    fields = {"name": "New", "slug": product.slug, "algorithm": "RS256", "default_format": "jwt",
+              "seat_label": "seats", "entitlement_catalogue": "[]", "active": "on"}  # fmt: skip
+    answer = root.post(page, fields)
+    assert (answer.status_code, "the catalogue cannot be changed" in answer.content.decode()) == (403, True)
+    assert root.get(page).status_code == 200
+    product.refresh_from_db()
+    assert product.name == "Demo"
 
 
 def test_what_is_above_a_cap_stays_usable_under_a_banner(root, own_pro, clock):

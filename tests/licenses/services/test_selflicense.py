@@ -13,6 +13,7 @@ from licenses import gates, selectors
 from licenses.domain.claims import fingerprint_hash
 from licenses.domain.own_license import GuardState, Tier
 from licenses.models import License, Product, SelfLicense
+from licenses.schedule import BEAT
 from licenses.services.catalogue import plan_create, plan_update, product_create
 from licenses.services.issuing import license_issue
 from licenses.services.lifecycle import license_revoke, license_suspend
@@ -24,6 +25,7 @@ from licenses.services.selflicense import (
     selflicense_remove,
     selflicense_reseal,
 )
+from licenses.tasks import refresh_own_license
 
 pytestmark = pytest.mark.own_license
 BY = {"actor": "cli:test"}
@@ -208,6 +210,13 @@ def test_an_unknown_row_keeps_the_signed_set(own_pro, clock, refresh, monkeypatc
     assert not refresh().holds("crm")
     monkeypatch.setattr(validation, "_live", lambda *_: None)
     assert refresh().holds("crm")
+
+
+def test_it_is_asked_about_each_hour(own_pro, clock):
+    """C5: by the clock, without restart."""
+    entry = BEAT["licenses.selflicense_refresh"]
+    assert (entry["task"], entry["schedule"]) == (refresh_own_license.name, 3600.0)
+    assert refresh_own_license() == "live"
 
 
 def test_a_database_that_does_not_answer_keeps_what_was_known(own_pro, refresh, monkeypatch):
