@@ -354,7 +354,7 @@ def own_license(visit: Visit) -> Finding:
         return Finding(State.OK, f"none, {tier}")
     if now.guard is GuardState.VALID:
         return Finding(State.OK, f"{tier}, valid")
-    detail = f"{SAYS.get(now.reason, now.reason)} {tier.capitalize()}, guard {now.guard}."
+    detail = f"{SAYS.get(now.reason, now.reason)} Guard {now.guard}, {tier}."
     hint = "Activate a key that holds: `manage.py selflicense activate FILE`."
     return Finding(State.FAILING if now.guard is GuardState.INVALID else State.OK, detail, variable, hint)
 

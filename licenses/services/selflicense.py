@@ -110,7 +110,7 @@ def selflicense_reseal() -> int:
 
 def _renewed(*, online: bool, actor: str, at: datetime) -> SelfLicense:
     row = SelfLicense.objects.filter(pk=ONLY).first() or SelfLicense(pk=ONLY)
-    found = _new_in_source(row)
+    found = _new_in_source(row, at)
     text = found.text if found else _kept_text(row)
     verification = own_key_verify(text, at) if text else None
     heard = _hear(text, verification, online=online, at=at)
@@ -130,14 +130,22 @@ def _renewed(*, online: bool, actor: str, at: datetime) -> SelfLicense:
     return now
 
 
-def _new_in_source(row: SelfLicense) -> Found | None:
-    """What environment or file hold, if it is not what was taken up from there before."""
+def _new_in_source(row: SelfLicense, at: datetime) -> Found | None:
+    """What environment or file hold, if it is not what was taken up from there before.
+
+    One that does not hold takes nothing from a key that was activated (C8), only from one that came from there.
+    """
     found = key_find()
     if found is None:
         if row.kept_from in {KeptFrom.ENVIRONMENT, KeptFrom.FILE}:
             log.warning("self_license_source_gone", kept_from=row.kept_from)
         return None
-    return found if text_digest(found.text) != row.found_sha256 else None
+    if text_digest(found.text) == row.found_sha256:
+        return None
+    if row.kept_from == KeptFrom.ADMIN and not own_key_verify(found.text, at).ok:
+        log.warning("self_license_source_bad", kept_from=str(found.kept_from))
+        return None
+    return found
 
 
 def _kept_text(row: SelfLicense) -> str:

@@ -290,6 +290,12 @@ def test_another_key_of_a_revoked_license_opens_nothing(own_pro, clock, settings
     assert gates.standing_now(clock.at).guard is GuardState.INVALID
 
 
+def test_a_bad_file_takes_nothing_from_a_key_that_was_activated(own_pro, settings, refresh):
+    """C8, C9: it came from elsewhere, and a bad key leaves the one in place."""
+    settings.SELF_LICENSE = "no license"
+    assert refresh().tier is Tier.PRO
+
+
 # --- further caps -------------------------------------------------------------------------------------
 
 
