@@ -49,6 +49,7 @@ SECTIONS: dict[str, tuple[S, ...]] = {
             [],
             "Parts that this installation runs without on purpose: any of stripe, bus, mail.",
         ),
+        S("CRM", "bool", True, "Whether the CRM is installed at all. Its tables stay when it is taken out."),
     ),
     "Secrets (each may be given as NAME_FILE)": (
         S("SECRET_KEY", "str", "", "Signs sessions and form tokens. At least 50 characters.", secret=True),

@@ -92,6 +92,7 @@ INSTALLED_APPS = [
     "trials",
     "billing",
     "notifications",
+    *(["crm"] if read("CRM") else []),  # nothing else imports it
 ]
 MIDDLEWARE = [
     "config.request_ids.RequestIdMiddleware",
