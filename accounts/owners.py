@@ -47,10 +47,14 @@ Mover = Callable[[Account, Account], int]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How rows of one column behave in a merge: `mover` moves them, or they stay, and `stays` says why."""
+    """How rows of one column behave in a merge: `mover` moves them, or they stay, and `stays` says why.
+
+    `loose` rows are not owned: they move in a merge, and lose the account when it is deleted, which they do not hinder.
+    """
 
     mover: Mover | None = None
     stays: str = ""
+    loose: bool = False
 
 
 _rules: dict[tuple[str, str], Rule] = {}
@@ -87,5 +91,10 @@ def owned(account: Account) -> list[tuple[Owner, int]]:
     return [(owner, number) for owner, number in counted if number]
 
 
+def holding(account: Account) -> list[tuple[Owner, int]]:
+    """What of it stands in the way of deleting an account."""
+    return [(owner, number) for owner, number in owned(account) if not rule_of(owner).loose]
+
+
 def owns_anything(account: Account) -> bool:
-    return any(owner.rows(account.pk).exists() for owner in owners())
+    return any(owner.rows(account.pk).exists() for owner in owners() if not rule_of(owner).loose)

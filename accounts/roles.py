@@ -7,7 +7,7 @@ Both are one table each. A staff role is a Django group of the same name, kept e
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
@@ -149,6 +149,7 @@ _READ = {
     Scope.KEYS_READ,
     Scope.TRIALS_READ,
     Scope.PAYMENTS_READ,
+    Scope.CRM_READ,
 }
 
 SCOPES: dict[str, frozenset[Scope]] = {
@@ -171,6 +172,7 @@ SCOPES: dict[str, frozenset[Scope]] = {
             Scope.ACCOUNTS_WRITE,
             Scope.HISTORY_READ,
             Scope.TRIALS_MANAGE,
+            Scope.CRM_WRITE,
         }
     ),
     ApiKey.RoleName.MERCHANT_ONBOARD: frozenset(_READ | {Scope.ACCOUNTS_WRITE, Scope.CATALOGUE_WRITE}),
@@ -190,9 +192,19 @@ SCOPES: dict[str, frozenset[Scope]] = {
             Scope.TRIALS_MANAGE,
             Scope.EVIDENCE_APPROVE,
             Scope.CHECKOUT_CREATE,
+            Scope.CRM_WRITE,
         }
     ),
 }
+
+
+def permissions_register(permissions: Mapping[str, Iterable[str]]) -> None:
+    """Let an app that may be left out give permissions to roles; to be called in its `ready`.
+
+    Raises KeyError for a role that the table does not have.
+    """
+    for role, names in permissions.items():
+        PERMISSIONS[role].update(names)
 
 
 def roles_sync() -> None:

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from celery import Celery
+from django.conf import settings
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 import config.broker  # noqa: F401 - registers the embedded broker's transport
@@ -26,8 +27,9 @@ app.autodiscover_tasks()
 def schedule() -> dict[str, Any]:
     """Collect the beat entries of the apps that are installed."""
     entries: dict[str, Any] = {}
+    installed = {name.partition(".")[0] for name in settings.INSTALLED_APPS}
     for name in OUR_APPS:
-        if find_spec(name) is not None and find_spec(f"{name}.schedule") is not None:
+        if name in installed and find_spec(f"{name}.schedule") is not None:
             entries |= import_module(f"{name}.schedule").BEAT
     return entries
 

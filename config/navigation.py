@@ -1,40 +1,20 @@
-"""The menu of the admin. An entry shows only to who may open it; a group without entries is left out."""
+"""The menu of the admin. An entry shows only to who may open it; a group without entries is left out.
+
+Sections that rooms add of themselves stand in `config.kit.navigation`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import reverse
 
 from config import attention_page, mail_files
+from config.kit.navigation import Entry, Group
+from config.kit.navigation import groups as menu_groups
+from config.kit.navigation import needs as _needs
 
-
-def _needs(*permissions: str) -> Callable[[HttpRequest], bool]:
-    """Any one of these permissions."""
-    return lambda request: any(request.user.has_perm(name) for name in permissions)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the menu. `besides` are pages below its address that have a line of their own."""
-
-    title: str
-    icon: str
-    url: str
-    allowed: Callable[[HttpRequest], bool]
-    besides: tuple[str, ...] = field(default=())
-
-    def item(self, request: HttpRequest) -> dict[str, Any]:
-        address = reverse(self.url)
-        elsewhere = any(request.path.startswith(reverse(url)) for url in self.besides)
-        active = request.path.startswith(address) and not elsewhere
-        return {"title": self.title, "icon": self.icon, "link": address, "active": lambda _request: active}
-
-
-MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
+MENU: tuple[Group, ...] = (
     # first and without a title: its number is to be seen wherever one is
     ("", (Entry("Needs attention", "notification_important", "admin:attention", attention_page.may_look),)),
     (
@@ -245,8 +225,8 @@ MENU: tuple[tuple[str, tuple[Entry, ...]], ...] = (
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of the menu for one request."""
-    groups = (
+    found = (
         {"title": title, "items": [entry.item(request) for entry in entries if entry.allowed(request)]}
-        for title, entries in MENU
+        for title, entries in menu_groups(MENU, request)
     )
-    return [group for group in groups if group["items"]]
+    return [group for group in found if group["items"]]

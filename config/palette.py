@@ -19,6 +19,7 @@ from accounts.models import Account, SavedView
 from accounts.searching import accounts_like
 from config.kit.display import page_of
 from config.kit.keyset import newest
+from config.kit.navigation import groups as menu_groups
 from config.navigation import MENU
 from licenses.admin.list_presets import LIST_PRESETS, preset_url
 from licenses.models import License
@@ -86,10 +87,11 @@ def _creates(request: HttpRequest) -> Iterator[Command]:
 
 def _pages(request: HttpRequest, known: set[str]) -> Iterator[Command]:
     yield Command("Dashboard", reverse("admin:index"), "home")
-    for group, entries in MENU:
+    for group, entries in menu_groups(MENU, request):
         for entry in entries:
             url = reverse(entry.url)
             if url not in known and entry.allowed(request):
+                known.add(url)  # a section may name a page that another group has
                 yield Command(entry.title, url, entry.icon, group)
 
 

@@ -31,6 +31,12 @@ AREAS = {
     "history": "History",
 }
 
+
+def area_register(app: str, title: str) -> None:
+    """Let the page of roles show the permissions of another app, under a title."""
+    AREAS.setdefault(app, title)
+
+
 admin.site.unregister(Group)
 
 

@@ -12,7 +12,7 @@ from django.utils.text import slugify
 
 from accounts.errors import AccountInUse, NotAProspect, SlugTaken
 from accounts.models import Account, User
-from accounts.owners import owned
+from accounts.owners import holding
 from accounts.services.merging import merged
 from config.kit.errors import FieldError, Invalid, NotFound
 from config.kit.locks import locked
@@ -102,7 +102,7 @@ def account_delete(*, account: Account, actor: str, at: datetime) -> None:
 
 def refuse_while_owning(account: Account) -> None:
     """Raises AccountInUse with a sentence that names what the account owns and what to do instead."""
-    things = [owner.counted(number) for owner, number in owned(account)]
+    things = [owner.counted(number) for owner, number in holding(account)]
     closed = account.merged.count()
     if closed:
         things.append(f"{closed} account{'s' if closed > 1 else ''} merged into it")

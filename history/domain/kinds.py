@@ -171,6 +171,22 @@ class Kind(StrEnum):
     )
     STRIPE_EVENT_PARKED = "stripe_event.parked", "A webhook event of Stripe's waits for a person."
     STRIPE_EVENT_RERUN = "stripe_event.rerun", "Staff had a webhook event of Stripe's worked on again."
+    SECTION_ACTIVATED = (
+        "section.activated",
+        "A section of the back office was switched on with a license key.",
+    )
+    SECTION_DEACTIVATED = (
+        "section.deactivated",
+        "A section of the back office was switched off; its data stays.",
+    )
+    PERSON_CREATED = "person.created", "Somebody wrote down a person."
+    PERSON_CHANGED = "person.changed", "A person's particulars changed."
+    PERSON_MERGED = "person.merged", "Two people turned out to be one."
+    PERSON_NOTED = "person.noted", "Staff wrote, changed or deleted a note on a person."
+    TASK_CREATED = "task.created", "Somebody wrote down a task."
+    TASK_CHANGED = "task.changed", "A task was assigned, put off, finished or changed."
+    EVIDENCE_OVERDUE = "evidence.overdue", "The follow-up of a trial is blocked for days."
+    TRAFFIC_COUNTED = "traffic.counted", "A day of anonymous visits is over and counted."
     CATALOGUE_SYNCED = "catalogue.synced", "Stripe was told of offers and coupons."
 
 

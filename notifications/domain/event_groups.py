@@ -23,6 +23,8 @@ _TITLES = {
     "tier_change": "Payments",
     "maintenance": "Payments",
     "account": "Customers",
+    "person": "Customers",
+    "task": "Customers",
     "product": "Catalogue",
     "plan": "Catalogue",
     "preset": "Catalogue",

@@ -33,6 +33,8 @@ class Scope(StrEnum):
     EVIDENCE_APPROVE = "evidence:approve"
     CHECKOUT_CREATE = "checkout:create"
     PAYMENTS_READ = "payments:read"
+    CRM_READ = "crm:read"
+    CRM_WRITE = "crm:write"
     # master only: no scoped API key ever holds these, whatever its role
     CREDENTIALS_WRITE = "credentials:write"
     KEYS_WRITE = "keys:write"
