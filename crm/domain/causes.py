@@ -1,0 +1,208 @@
+"""Which happening makes a task, and which one ends it: a table over events, without a row in sight (A16, A20).
+
+Every key names its cause, so that whatever is read twice makes one task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Final
+
+from crm.domain.words import TaskKind
+
+Data = Mapping[str, Any]
+EXPIRED: Final = frozenset({"grace", "read_only"})
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """An event: kind, the type and id of its subject, data, and an id of its own."""
+
+    kind: str
+    subject_type: str
+    subject_id: str
+    data: Data
+    uid: str
+
+    @classmethod
+    def of(cls, kind: str, subject: str, data: Data, uid: str) -> Happening:
+        subject_type, _, subject_id = subject.partition(":")
+        return cls(kind, subject_type, subject_id, data, uid)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A task to be made: once for its key. `about` is the type and id of what it is about."""
+
+    kind: TaskKind
+    key: str
+    about: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Tasks that need doing no more: of these kinds about one thing, or the one of a key."""
+
+    kinds: tuple[TaskKind, ...]
+    about: tuple[str, str] | None = None
+    key: str = ""
+
+
+OF_TRIAL: Final = (TaskKind.STUCK, TaskKind.DORMANT, TaskKind.PILOT_READY)
+OF_LICENSE: Final = (TaskKind.RENEWAL_DUE, TaskKind.EXPIRED)
+
+
+def drafts_of(event: Happening) -> list[Draft]:
+    """The tasks that an event makes. Node caps need their episode besides: `over_cap`."""
+    maker = _DRAFTS.get(event.kind)
+    return maker(event) if maker else []
+
+
+def settled_by(event: Happening) -> list[Settled]:
+    """What an event settles."""
+    settler = _SETTLES.get(event.kind)
+    return settler(event) if settler else []
+
+
+def over_cap(event: Happening, episode: int | None) -> Draft:
+    """One step up of one spell of one installation (A16); without a row of the spell the event itself names it."""
+    installation, state = str(event.data["installation"]), event.data["state"]
+    spell = event.uid if episode is None else str(episode)
+    return Draft(
+        TaskKind.OVER_CAP, f"over_cap:{installation}:{spell}:{state}", ("installation", installation)
+    )
+
+
+def due_on(day: date, days: int) -> date:
+    """The day on which a task is due that was made on a day."""
+    return day + timedelta(days=days)
+
+
+# --- what makes a task --------------------------------------------------------------------------------
+
+
+def _attention(event: Happening) -> list[Draft]:
+    """Stuck so long that a person should look; a customer that fell silent (A19)."""
+    about, to = ("trial", event.subject_id), event.data.get("to")
+    if to == "stuck":
+        return [Draft(TaskKind.STUCK, f"stuck:{event.subject_id}", about)]
+    if to == "dormant_paid":
+        return [Draft(TaskKind.DORMANT, f"dormant_paid:{event.subject_id}:{event.uid}", about)]
+    return []
+
+
+def _engagement(event: Happening) -> list[Draft]:
+    """Each spell of silence is a task of its own; pilot-ready is told once a trial."""
+    about, to = ("trial", event.subject_id), event.data.get("to")
+    if to == "dormant":
+        return [Draft(TaskKind.DORMANT, f"dormant:{event.subject_id}:{event.uid}", about)]
+    if to == "pilot_ready":
+        return [Draft(TaskKind.PILOT_READY, f"pilot_ready:{event.subject_id}", about)]
+    return []
+
+
+def _trial_ended(event: Happening) -> list[Draft]:
+    if event.data.get("outcome") != "expired":
+        return []
+    return [Draft(TaskKind.EXPIRED, f"expired:trial:{event.subject_id}", ("trial", event.subject_id))]
+
+
+def _posture(event: Happening) -> list[Draft]:
+    """Of a commercial license; the caller leaves out trials, test keys and what renews by itself."""
+    about = ("license", event.subject_id)
+    before, after = event.data.get("from"), event.data.get("to")
+    if after == "warning" and before == "valid":
+        return [Draft(TaskKind.RENEWAL_DUE, f"renewal_due:{event.subject_id}:{event.uid}", about)]
+    if after in EXPIRED and before not in EXPIRED:
+        return [Draft(TaskKind.EXPIRED, f"expired:{event.subject_id}:{event.uid}", about)]
+    return []
+
+
+def _payment_failed(event: Happening) -> list[Draft]:
+    """Once an invoice, however often Stripe tries it again."""
+    key = f"payment_failed:{event.data['invoice']}"
+    return [Draft(TaskKind.PAYMENT_FAILED, key, ("subscription", event.subject_id))]
+
+
+def _evidence(event: Happening) -> list[Draft]:
+    trial = str(event.data["trial"])
+    return [Draft(TaskKind.EVIDENCE_OVERDUE, f"evidence:{trial}", ("trial", trial))]
+
+
+def _traffic(event: Happening) -> list[Draft]:
+    """One a day, however often the day is counted (A24)."""
+    return [Draft(TaskKind.TRAFFIC, f"traffic:{event.subject_id}", ("day", event.subject_id))]
+
+
+_DRAFTS: Final[Mapping[str, Callable[[Happening], list[Draft]]]] = {
+    "trial.attention": _attention,
+    "trial.engagement": _engagement,
+    "trial.ended": _trial_ended,
+    "posture.changed": _posture,
+    "payment.failed": _payment_failed,
+    "evidence.overdue": _evidence,
+    "traffic.counted": _traffic,
+}
+
+# --- what settles one ---------------------------------------------------------------------------------
+
+
+def _heard(event: Happening) -> list[Settled]:
+    """A trial is heard: whatever said that it is not is moot."""
+    if event.data.get("to") not in {"active", "pilot_ready"}:
+        return []
+    return [Settled((TaskKind.STUCK, TaskKind.DORMANT), ("trial", event.subject_id))]
+
+
+def _calm(event: Happening) -> list[Settled]:
+    gone = {"stuck": TaskKind.STUCK, "dormant_paid": TaskKind.DORMANT}.get(str(event.data.get("from")))
+    return [Settled((gone,), ("trial", event.subject_id))] if gone else []
+
+
+def _over(event: Happening) -> list[Settled]:
+    return [Settled(OF_TRIAL, ("trial", event.subject_id))]
+
+
+def _converted(event: Happening) -> list[Settled]:
+    return [Settled((*OF_TRIAL, TaskKind.EXPIRED), ("trial", event.subject_id))]
+
+
+def _license(event: Happening) -> list[Settled]:
+    return [Settled(OF_LICENSE, ("license", event.subject_id))]
+
+
+def _cap(event: Happening) -> list[Settled]:
+    return [Settled((TaskKind.OVER_CAP,), ("installation", str(event.data["installation"])))]
+
+
+def _paid(event: Happening) -> list[Settled]:
+    return [Settled((TaskKind.PAYMENT_FAILED,), key=f"payment_failed:{event.data['reference']}")]
+
+
+def _evidence_ready(event: Happening) -> list[Settled]:
+    if event.data.get("stage") != "follow_up":
+        return []
+    return [Settled((TaskKind.EVIDENCE_OVERDUE,), ("trial", str(event.data["trial"])))]
+
+
+def _lapsed(event: Happening) -> list[Settled]:
+    """What has expired is no renewal to come any more."""
+    if event.data.get("to") not in EXPIRED:
+        return []
+    return [Settled((TaskKind.RENEWAL_DUE,), ("license", event.subject_id))]
+
+
+_SETTLES: Final[Mapping[str, Callable[[Happening], list[Settled]]]] = {
+    "trial.engagement": _heard,
+    "trial.attention": _calm,
+    "trial.ended": _over,
+    "trial.converted": _converted,
+    "license.renewed": _license,
+    "license.revoked": _license,
+    "node_cap.cleared": _cap,
+    "payment.settled": _paid,
+    "posture.changed": _lapsed,
+    "evidence.ready": _evidence_ready,
+}

@@ -1,0 +1,291 @@
+"""The reader `crm` of the history: known leads become people, what needs a person becomes a task (A16, A20, A24).
+
+It goes on while the section is switched off: nothing that happens meanwhile is missing when it comes back. Events
+hold ids only, so what they are about is read from its row; a row that is gone, erased or merged, is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef
+
+from accounts.models import Account
+from accounts.selectors import account_find
+from billing.models import Payment, Subscription
+from crm.domain.causes import Happening, drafts_of, over_cap, settled_by
+from crm.domain.texts import traffic_text
+from crm.domain.touches import Touch
+from crm.domain.words import Origin, TaskKind
+from crm.models import Person, Task
+from crm.services.enriching import license_people_refresh, people_refresh
+from crm.services.people import person_know, person_link, person_touch
+from crm.services.tasks import task_ensure, tasks_settle
+from history.domain.kinds import Kind
+from history.models import Event
+from licenses.domain import enums
+from licenses.models import License, NodeCapEpisode
+from trials.domain.addresses import AddressError, read_address
+from trials.domain.touches import read_touch
+from trials.models import TrafficDay, Trial, TrialRequest
+
+READER = "crm"
+UNVERIFIED = str(TrialRequest.State.UNVERIFIED)
+
+
+def follow(event: Event, *, at: datetime) -> None:
+    """One event, in the transaction that moves the reader's cursor."""
+    for step in _STEPS.get(event.kind, ()):
+        step(event, at)
+
+
+# --- leads --------------------------------------------------------------------------------------------
+
+
+def _lead(event: Event, at: datetime) -> None:
+    """Who asked for a trial; an address whose code was never given is nobody yet."""
+    if event.data.get("state") == UNVERIFIED:
+        return
+    rows = TrialRequest.objects.select_related("account", "trial__license")
+    row = rows.filter(uid=UUID(_id(event))).first()
+    if row is not None:
+        _known_by_request(row, at)
+
+
+def _trial_lead(event: Event, at: datetime) -> None:
+    row = TrialRequest.objects.select_related("account", "trial__license").filter(
+        uid=UUID(str(event.data["request"]))
+    ).first()  # fmt: skip
+    if row is not None:
+        _known_by_request(row, at)
+
+
+def _known_by_request(row: TrialRequest, at: datetime) -> None:
+    account = row.account
+    person = _know(row.email, account, Origin.TRIAL, at, name=row.name, company=row.company)
+    if person is None:
+        return
+    told = {"first": row.first_touch, "last": row.last_touch}
+    touches = {
+        f"trial_request:{row.uid}:{which}": _touch(touch, row.created_at) for which, touch in told.items()
+    }
+    person_touch(person=person, touches={key: touch for key, touch in touches.items() if touch}, at=at)
+    if row.trial is not None:
+        person_link(person=person, licenses=[row.trial.license], at=at)
+        people_refresh(people=[person.pk], at=at)
+
+
+def _touch(told: Mapping[str, object], else_at: datetime) -> Touch | None:
+    """A touch as trials and orders keep it, whole; None where no campaign is named."""
+    found = read_touch(told)
+    if not found:
+        return None
+    try:
+        at = datetime.fromisoformat(str(told.get("at")))
+    except ValueError:
+        at = else_at
+    return Touch(found.source, found.medium, found.campaign, at if at.tzinfo else else_at)
+
+
+def _buyer(event: Event, at: datetime) -> None:
+    rows = Payment.objects.select_related("account", "checkout")
+    row = rows.filter(uid=UUID(_id(event))).first()
+    if row is None:
+        return
+    email = row.customer_email or (row.checkout.email if row.checkout else "")
+    person = _know(email, row.account, Origin.PURCHASE, at, name=row.customer_name)
+    if person is None:
+        return
+    if row.checkout is not None:
+        touch = _touch(row.checkout.utm, row.checkout.created_at)
+        person_touch(person=person, touches={f"checkout:{row.checkout.uid}": touch} if touch else {}, at=at)
+    bought = License.objects.filter(fulfilments__payment=row).distinct()
+    if person_link(person=person, licenses=bought, at=at):
+        people_refresh(people=[person.pk], at=at)
+
+
+def _contact(event: Event, at: datetime) -> None:
+    """The address that an account gives for itself."""
+    account = account_find(event.account)
+    if account is not None and account.email and account.kind != Account.Kind.INTERNAL:
+        _know(account.email, account, Origin.ACCOUNT, at)
+
+
+def _merged(event: Event, at: datetime) -> None:
+    """An account that closed while this app was not installed, whose rows nobody moved."""
+    loser, winner = str(event.data.get("from", "")), account_find(event.account)
+    if loser and winner is not None:
+        for rows in (Person.objects.all(), Task.objects.all()):
+            rows.filter(account__customer_id=loser).update(account=winner, changed_at=at)
+
+
+def _deleted(_event: Event, at: datetime) -> None:
+    """An account that was deleted while this app was not installed: its rows name what is no more."""
+    there = Account.objects.filter(pk=OuterRef("account_id"))
+    for rows in (Person.objects.all(), Task.objects.all()):
+        rows.filter(~Exists(there), account_id__isnull=False).update(account=None, changed_at=at)
+
+
+def _license_contact(event: Event, at: datetime) -> None:
+    """Who an account names looks after its licenses; a trial is looked after by who asked for it."""
+    row = _license(event)
+    if row is None or row.internal or row.kind != enums.Kind.COMMERCIAL or not row.account.email:
+        return
+    person = _know(row.account.email, row.account, Origin.ACCOUNT, at)
+    if person is not None and person_link(person=person, licenses=[row], at=at):
+        people_refresh(people=[person.pk], at=at)
+
+
+def _know(
+    email: str, account: Account | None, origin: Origin, at: datetime, *, name: str = "", company: str = ""
+) -> Person | None:
+    """None for what is no address that mail could go to."""
+    try:
+        address = read_address(email)
+    except AddressError:
+        return None
+    return person_know(address=address, name=name, company=company, account=account, origin=origin, at=at)
+
+
+# --- facts --------------------------------------------------------------------------------------------
+
+
+def _refresh(event: Event, at: datetime) -> None:
+    """Something about a license's deployments or its trial changed."""
+    row = _license(event)
+    if row is not None:
+        license_people_refresh(license_id=row.pk, at=at)
+
+
+def _license(event: Event) -> License | None:
+    """The license that an event is about, or that its data names."""
+    name = _id(event) if event.subject.startswith("license:") else str(event.data.get("license", ""))
+    return License.objects.select_related("account__owner").by_public_id(name).first()
+
+
+# --- tasks --------------------------------------------------------------------------------------------
+
+
+def _settle(event: Event, at: datetime) -> None:
+    for settled in settled_by(_happening(event)):
+        tasks_settle(settled=settled, happened_at=event.at, at=at)
+
+
+def _trial_task(event: Event, at: datetime) -> None:
+    _make(event, at, account=_account(event), person=_trial_person(_id(event)))
+
+
+def _posture_task(event: Event, at: datetime) -> None:
+    """Of what is sold. What Stripe renews by itself needs nobody before it fails."""
+    row = _license(event)
+    if row is None or row.internal or row.kind != enums.Kind.COMMERCIAL:
+        return
+    drafts = drafts_of(_happening(event))
+    if any(draft.kind is TaskKind.RENEWAL_DUE for draft in drafts) and _renews_itself(row, event.at):
+        return
+    _make(event, at, account=row.account)
+
+
+def _renews_itself(row: License, at: datetime) -> bool:
+    cycles = Subscription.objects.filter(license=row, started_at__lte=at, cancel_at_period_end=False)
+    return cycles.filter(ended_at=None).exists() or cycles.filter(ended_at__gt=at).exists()
+
+
+def _cap_task(event: Event, at: datetime) -> None:
+    """A16: each step up of each spell is one task."""
+    episodes = NodeCapEpisode.objects.filter(
+        installation=event.data["installation"], started_at__lte=event.at
+    )
+    episode = episodes.order_by("-started_at", "-pk").values_list("pk", flat=True).first()
+    account = _account(event)
+    task_ensure(
+        draft=over_cap(_happening(event), episode), who=_who(account), account=account,
+        happened_at=event.at, at=at,
+    )  # fmt: skip
+
+
+def _account_task(event: Event, at: datetime) -> None:
+    _make(event, at, account=_account(event))
+
+
+def _evidence_task(event: Event, at: datetime) -> None:
+    _make(event, at, account=_account(event), person=_trial_person(str(event.data["trial"])))
+
+
+def _traffic_task(event: Event, at: datetime) -> None:
+    """A24: what came of a day, in one task."""
+    day = date.fromisoformat(_id(event))
+    lines = TrafficDay.objects.filter(day=day).values_list("source", "medium", "campaign", "visits")
+    for draft in drafts_of(_happening(event)):
+        task_ensure(
+            draft=draft, who=day.isoformat(), text=traffic_text(list(lines)), happened_at=event.at, at=at
+        )
+
+
+def _make(event: Event, at: datetime, *, account: Account | None, person: Person | None = None) -> None:
+    for draft in drafts_of(_happening(event)):
+        task_ensure(
+            draft=draft, who=_who(account), account=account, person=person, happened_at=event.at, at=at
+        )
+
+
+def _trial_person(uid: str) -> Person | None:
+    """Who asked for a trial, where that is known."""
+    email = Trial.objects.filter(uid=UUID(uid)).values_list("email", flat=True).first()
+    try:
+        address = read_address(email or "")
+    except AddressError:
+        return None
+    return Person.objects.filter(emails__address=address.canonical).first()
+
+
+def _account(event: Event) -> Account | None:
+    """The account that stands for the event's today, with who looks after it."""
+    found = account_find(event.account) if event.account else None
+    return Account.objects.select_related("owner").filter(pk=found.pk).first() if found else None
+
+
+def _who(account: Account | None) -> str:
+    return account.name if account else "Somebody"
+
+
+def _happening(event: Event) -> Happening:
+    return Happening.of(event.kind, event.subject, event.data, str(event.uid))
+
+
+def _id(event: Event) -> str:
+    return event.subject.partition(":")[2]
+
+
+Step = Callable[[Event, datetime], None]
+_STEPS: dict[str, tuple[Step, ...]] = {
+    Kind.TRIAL_REQUESTED: (_lead,),
+    Kind.TRIAL_APPROVED: (_lead,),
+    Kind.TRIAL_STARTED: (_trial_lead, _refresh),
+    Kind.TRIAL_ENGAGEMENT: (_refresh, _settle, _trial_task),
+    Kind.TRIAL_ATTENTION: (_settle, _trial_task),
+    Kind.TRIAL_ENDED: (_refresh, _settle, _trial_task),
+    Kind.TRIAL_CONVERTED: (_refresh, _settle),
+    Kind.ACCOUNT_CREATED: (_contact,),
+    Kind.ACCOUNT_CHANGED: (_contact,),
+    Kind.ACCOUNT_PROMOTED: (_contact,),
+    Kind.ACCOUNT_MERGED: (_merged,),
+    Kind.ACCOUNT_DELETED: (_deleted,),
+    Kind.LICENSE_CREATED: (_license_contact,),
+    Kind.LICENSE_RENEWED: (_settle,),
+    Kind.LICENSE_REVOKED: (_settle,),
+    Kind.POSTURE_CHANGED: (_settle, _posture_task),
+    Kind.INSTALLATION_SEEN_FIRST: (_refresh,),
+    Kind.INSTALLATION_CHANGED: (_refresh,),
+    Kind.NODE_CAP_EXCEEDED: (_refresh,),
+    Kind.NODE_CAP_ESCALATED: (_refresh, _cap_task),
+    Kind.NODE_CAP_CLEARED: (_refresh, _settle),
+    Kind.PAYMENT_SETTLED: (_buyer, _settle),
+    Kind.PAYMENT_FAILED: (_account_task,),
+    Kind.EVIDENCE_READY: (_settle,),
+    Kind.EVIDENCE_OVERDUE: (_evidence_task,),
+    Kind.TRAFFIC_COUNTED: (_traffic_task,),
+}
+KINDS: tuple[Kind, ...] = tuple(Kind(kind) for kind in _STEPS)

@@ -1,0 +1,22 @@
+"""Celery tasks: adapters over the services, safe to run twice."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from config.kit import clock
+from crm.services.counting import evidence_count, traffic_count
+from crm.services.enriching import people_enrich
+
+
+@shared_task(name="crm.enrich")
+def enrich() -> int:
+    """A20: what heartbeats say."""
+    return people_enrich(at=clock.now())
+
+
+@shared_task(name="crm.count")
+def count() -> int:
+    """A24: days that are over; follow-ups that are overdue."""
+    at = clock.now()
+    return traffic_count(at=at) + evidence_count(at=at)

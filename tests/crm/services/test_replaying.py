@@ -1,0 +1,70 @@
+"""History read again from its first event gives the same people and tasks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from crm.models import Person, Task
+from crm.services.counting import traffic_count
+from crm.services.tasks import task_move
+from licenses.services.node_caps import node_cap_sweep
+from licenses.services.posture import posture_sweep
+from trials.domain.touches import Touch
+from trials.models import TrafficDay
+from trials.services.running import trial_sweep
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+OURS = {"id", "uid", "changed_at", "facts_at", "person_id"}
+
+
+def rows(model) -> list[dict[str, Any]]:
+    """What stands in the rows but for their own keys, and when they were written."""
+    found = [{k: v for k, v in row.items() if k not in OURS} for row in model.objects.order_by("pk").values()]
+    return [{k: v for k, v in row.items() if model is Task or k != "created_at"} for row in found]
+
+
+def snapshot() -> Any:
+    owned = [
+        (row.email, sorted(row.emails.values_list("address", flat=True)), row.touchpoints.count(),
+         sorted(row.licenses.values_list("license", flat=True)))
+        for row in Person.objects.order_by("pk")
+    ]  # fmt: skip
+    about = list(Task.objects.order_by("pk").values_list("dedupe_key", "person__email"))
+    return rows(Person), rows(Task), owned, about
+
+
+def test_replaying_into_an_empty_crm_gives_the_same(
+    program, ask, make_license, make_account, follow, beat, at, clock
+):
+    """A16, A20, A23, A24: and replaying once more changes nothing, nor what staff did."""
+    touch = Touch("ad", "cpc", "spring", at)
+    trial = ask(program, "ada@initech.example", name="Ada", first_touch=touch).granted.trial
+    ask(program, "bob@umbra.example", company="Umbra")
+    row = make_license(account=make_account("Globex", email="ops@globex.example"), expires_at=at + 60 * DAY)
+    TrafficDay.objects.create(day=at.date(), source="ad", visits=3)
+    for number in (0, 1, 5, 10, 16, 20, 35, 50, 61):
+        now = at + number * DAY
+        if number in (1, 5):
+            beat(trial.license, now, nodes=4)
+        if number < 20:
+            beat(row, now, nodes=9)
+        for sweep in (node_cap_sweep, posture_sweep, trial_sweep, traffic_count):
+            sweep(at=now)
+        follow(now)
+    clock.set(at + 61 * DAY)
+    before = snapshot()
+    made = {"stuck", "dormant", "pilot_ready", "over_cap", "renewal_due", "expired", "traffic"}
+    assert {task["kind"] for task in before[1]} == made
+    Task.objects.all().delete()
+    Person.objects.all().delete()
+    call_command("crm", "replay")
+    assert snapshot() == before
+    task_move(task=Task.objects.filter(status="open").first(), to="in_progress", actor="user:1", at=clock.at)
+    handled = snapshot()
+    call_command("crm", "replay")
+    assert snapshot() == handled
