@@ -333,6 +333,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "licenses.api.schema.complete",
         "billing.api.webhook_schema.complete",
+        *(["crm.api.schema.complete"] if read("CRM") else []),
         "config.kit.api.schema.add_problem_responses",
     ],
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.apps import apps as installed
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
@@ -39,6 +40,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("trials.urls")),
     path("", include("billing.urls")),
 ]
+if installed.is_installed("crm"):
+    urlpatterns.append(path("api/v1/", include("crm.api.urls")))
 
 handler400 = "config.kit.api.problems.bad_request"
 handler404 = "config.kit.api.problems.not_found"

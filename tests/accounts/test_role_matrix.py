@@ -151,6 +151,19 @@ history_reader                | nobody   | add delete change!
 history_parkedevent           | A        | changelist change history
 history_parkedevent           | nobody   | add delete change!
 
+crm_person                    | MSLCA    | changelist change history
+crm_person                    | MSLC     | add edit note merge
+crm_person                    | MSLC     | task
+crm_person                    | super    | note_edit note_delete
+crm_person                    | nobody   | delete change!
+crm_task                      | MSLCA    | changelist change history board renewals
+crm_task                      | MSLC     | add edit assign snooze move
+crm_task                      | nobody   | delete change!
+crm_taskrule                  | MSLCA    | changelist change history
+crm_taskrule                  | M        | edit
+crm_taskrule                  | nobody   | add delete change!
+crm_section                   | super    | changelist activate deactivate
+
 attention                     | MIBSLCEA | attention count do aside
 """
 # Addresses that say nothing of their own: they sign people in and out, are about oneself, look for pages that one
@@ -201,7 +214,7 @@ ADDRESSES = addresses(ADMIN.url_patterns)
 
 
 @pytest.fixture
-def world(superadmin, make_account, make_key, make_user, at, settings, tmp_path):
+def world(superadmin, crm_shown, make_account, make_key, make_user, at, settings, tmp_path):
     """One row of everything, by the beginning of its addresses' names."""
     from accounts.models import ApiKey, Role, SavedView, SecondFactor
     from config.kit.clock import now
@@ -286,6 +299,7 @@ def world(superadmin, make_account, make_key, make_user, at, settings, tmp_path)
         "notifications_webhookendpoint": endpoint.pk, "trials_trial": trial.pk,
         "trials_trialprogram": program.pk, "trials_trialrequest": wish.pk,
         "trials_evidencepackage": EvidencePackage.objects.create(trial=trial, stage="follow_up", author="cli:test").pk,
+        **relations(account, superadmin, by),
         # rows within rows
         "note": note.pk, "installation": installation.pk, "activation": activation.pk, "view": view.pk,
     }  # fmt: skip
@@ -297,6 +311,32 @@ def release_of(product: Any, at: Any) -> int:
 
     given = {"version": "1.0.0", "artifact": "demo:1.0.0", "sha256": "ab" * 32, "size_bytes": 1}
     return release_publish(product=product, **given, actor="cli:test", at=at).pk
+
+
+@pytest.fixture
+def crm_shown(db, own_license_grants, at):
+    """The section is switched on, so that its pages are there for who may see them."""
+    from crm.services.section import section_activate
+    from licenses.domain.tier_caps import CAPS
+
+    own_license_grants("crm", *(rule.entitlement for rule in CAPS.values()))
+    section_activate(actor="cli:test", at=at)
+
+
+def relations(account: Any, author: Any, by: dict[str, Any]) -> dict[str, int]:
+    """A person with a note, and a task."""
+    from crm.models import TaskRule
+    from crm.services.notes import person_note_add
+    from crm.services.people import person_create
+    from crm.services.tasks import task_create
+
+    person = person_create(name="Grace", email="grace@acme.example", account=account, **by)
+    note = person_note_add(person=person, text="Note", author=author, **by)
+    task = task_create(title="Call Grace", person=person, **by)
+    return {
+        "crm_person": person.pk, "crm_task": task.pk, "crm_taskrule": TaskRule.objects.first().pk,
+        "person_note": note.pk,
+    }  # fmt: skip
 
 
 def sales(account: Any, plan: Any, license_: Any, at: Any) -> dict[str, int]:
@@ -346,6 +386,8 @@ def address(name: str, world: dict[str, Any]) -> str:
     for part in ("note", "installation", "activation", "view"):
         if f"_{part}_" in name:
             given["pk"] = world[part]
+    if name.startswith("crm_person_note_"):
+        given["pk"] = world["person_note"]
     if name.startswith("notifications_template"):
         given["name"] = "license_delivery"
     given |= {"app_label": "accounts", "content_type_id": 1} | ({"name": "x"} if name == "mail_file" else {})

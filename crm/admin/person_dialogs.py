@@ -1,0 +1,86 @@
+"""The buttons of a person's page. Each opens a form and calls one service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from config.kit.forms import posted
+from crm.admin.forms import IntoForm, NoteForm, PersonForm, TaskForm
+from crm.models import Person
+from crm.services.notes import person_note_add
+from crm.services.people import person_merge, person_update
+from crm.services.tasks import task_create
+from licenses.admin.people import staff
+from trials.admin.parts import Asked, Dialog, needs
+
+MANAGE = "crm.manage_people"
+TASKS = "crm.manage_tasks"
+
+
+def is_open(row: Person) -> bool:
+    return row.merged_into_id is None
+
+
+def _person_form(asked: Asked) -> PersonForm:
+    return PersonForm(posted(asked.request), person=asked.row)
+
+
+def _edit(asked: Asked, _data: Mapping[str, Any]) -> str:
+    form = _person_form(asked)
+    form.full_clean()
+    person_update(person=asked.row, changes=form.changes(), actor=asked.actor, at=asked.at)
+    return "Saved."
+
+
+def _note(asked: Asked, data: Mapping[str, Any]) -> str:
+    person_note_add(
+        person=asked.row, text=data["text"], author=staff(asked.request), actor=asked.actor, at=asked.at
+    )
+    return "The note was added."
+
+
+def _task_form(asked: Asked) -> TaskForm:
+    return TaskForm(posted(asked.request), initial={"owner": asked.request.user.pk})
+
+
+def _task(asked: Asked, data: Mapping[str, Any]) -> str:
+    row: Person = asked.row
+    task_create(
+        **data, person=row, account=row.account, subject=("person", str(row.uid)), actor=asked.actor,
+        at=asked.at,
+    )  # fmt: skip
+    return "The task was added."
+
+
+def _merge(asked: Asked, _data: Mapping[str, Any]) -> str:
+    form = IntoForm(posted(asked.request))
+    form.full_clean()
+    winner = person_merge(person=asked.row, into=form.person(), actor=asked.actor, at=asked.at)
+    return f"Merged into {winner}."
+
+
+DIALOGS = (
+    Dialog(
+        slug="note", title="Add note", icon="add_comment", order=10, allowed=needs(MANAGE), act=_note,
+        form=lambda asked: NoteForm(posted(asked.request)), fits=is_open, says=lambda _asked: (),
+    ),
+    Dialog(
+        slug="task", title="Add task", icon="add_task", order=20, allowed=needs(TASKS), act=_task,
+        form=_task_form, fits=is_open, says=lambda _asked: (),
+    ),
+    Dialog(
+        slug="edit", title="Edit", icon="edit", order=30, allowed=needs(MANAGE), act=_edit,
+        form=_person_form, fits=is_open, submit="Save", says=lambda _asked: (),
+    ),
+    Dialog(
+        slug="merge", title="Merge", icon="merge", order=40, allowed=needs(MANAGE), act=_merge,
+        form=lambda asked: IntoForm(posted(asked.request)), fits=is_open, submit="Merge into that person",
+        says=lambda asked: [
+            f"Everything of {asked.row} goes to the other person: addresses, licenses, tasks, notes and touchpoints.",
+            "Blanks of the other person are filled; what is known there stays.",
+            "The earlier first touch and the later last touch are kept. Consent that either withdrew stays withdrawn.",
+            "There is no way back.",
+        ],
+    ),
+)  # fmt: skip
