@@ -6,13 +6,16 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from config.kit import actors
-from config.kit.admin import ReadOnlyAdmin, tell
+from config.kit.admin import COUNT_LIMIT, ReadOnlyAdmin, tell
 from config.kit.clock import now
 from config.kit.display import instant, label
 from config.kit.errors import Refusal
@@ -87,13 +90,23 @@ def _page(request: HttpRequest, form: KeyForm) -> HttpResponse:
         "facts": [
             ("License", "carries the CRM" if entitled else "does not carry the CRM"),
             ("Switched", _switched(row)),
-            ("People", f"{Person.objects.filter(merged_into=None).count():,}"),
-            ("Tasks", f"{Task.objects.count():,}"),
+            ("People", _number(Person.objects.filter(merged_into=None), "person", shown=shown)),
+            ("Tasks", _number(Task.objects.all(), "task", "?state=all", shown=shown)),
         ],
         "form": form,
         "entitled": entitled,
     }
     return TemplateResponse(request, "admin/crm/section.html", context)
+
+
+def _number(rows: QuerySet[Any], model: str, query: str = "", *, shown: bool) -> SafeString | str:
+    """How many there are, exactly up to a bound, with the way to their list while that is there."""
+    counted = rows.order_by()[: COUNT_LIMIT + 1].count()
+    text = f"{counted:,}" if counted <= COUNT_LIMIT else f"more than {COUNT_LIMIT:,}"
+    if not shown:
+        return text
+    url = f"{reverse(f'admin:crm_{model}_changelist')}{query}"
+    return format_html('<a href="{}" class="text-link">{}</a>', url, text)
 
 
 def _meaning(*, active: bool, entitled: bool) -> str:

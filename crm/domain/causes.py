@@ -34,11 +34,12 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A task to be made: once for its key. `about` is the type and id of what it is about."""
+    """A task to be made: once for its key. `about` is the type and id of what it is about, `stage` how far it is."""
 
     kind: TaskKind
     key: str
     about: tuple[str, str]
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,8 @@ def over_cap(event: Happening, episode: int | None) -> Draft:
     """One step up of one spell of one installation (A16); without a row of the spell the event itself names it."""
     installation, state = str(event.data["installation"]), event.data["state"]
     spell = event.uid if episode is None else str(episode)
-    return Draft(
-        TaskKind.OVER_CAP, f"over_cap:{installation}:{spell}:{state}", ("installation", installation)
-    )
+    key = f"over_cap:{installation}:{spell}:{state}"
+    return Draft(TaskKind.OVER_CAP, key, ("installation", installation), state)
 
 
 def due_on(day: date, days: int) -> date:

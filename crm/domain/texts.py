@@ -17,6 +17,7 @@ TITLES: Final = {
     TaskKind.EVIDENCE_OVERDUE: "{who}: the follow-up is overdue",
     TaskKind.TRAFFIC: "Visits of {who}",
 }
+OF_STAGE: Final = {(TaskKind.OVER_CAP, "escalated"): "{who}: has outgrown its license"}
 NEXT: Final = {
     TaskKind.STUCK: "Ask what is in the way of the installation",
     TaskKind.DORMANT: "Ask how they get on",
@@ -44,11 +45,11 @@ LONGEST_TITLE: Final = 200
 MOST_LINES: Final = 20
 
 
-def title_of(kind: TaskKind, who: str) -> str:
+def title_of(kind: TaskKind, who: str, stage: str = "") -> str:
     """The title, with a name cut so that it fits."""
-    room = LONGEST_TITLE - len(TITLES[kind]) + len("{who}")
-    name = who if len(who) <= room else f"{who[: room - 1]}…"
-    return TITLES[kind].replace("{who}", name)
+    title = OF_STAGE.get((kind, stage), TITLES[kind])
+    room = LONGEST_TITLE - len(title) + len("{who}")
+    return title.replace("{who}", who if len(who) <= room else f"{who[: room - 1]}…")
 
 
 def traffic_text(lines: list[tuple[str, str, str, int]]) -> str:

@@ -111,6 +111,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'CRM section',
+                'verbose_name_plural': 'CRM section',
                 'default_permissions': (),
                 'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='crm_section_only')],
             },

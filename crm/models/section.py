@@ -20,6 +20,7 @@ class Section(models.Model):
     class Meta:
         default_permissions = ()
         verbose_name = "CRM section"
+        verbose_name_plural = "CRM section"
         constraints = [
             models.CheckConstraint(condition=models.Q(id=1), name="crm_section_only"),
         ]

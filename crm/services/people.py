@@ -46,13 +46,17 @@ def person_know(
     company: str = "",
     account: Account | None,
     origin: Origin,
+    happened_at: datetime,
     at: datetime,
 ) -> Person:
-    """The person of an address, made if need be; blanks are filled, nothing that is known is overwritten."""
+    """The person of an address, made if need be; blanks are filled, nothing that is known is overwritten.
+
+    Known since it happened, so that reading history again gives the same person.
+    """
     given = {"name": name[:150], "company": company[:200], "account": account, "email": address.typed}
     person = person_find(address)
     if person is None:
-        person = _known(address, given, origin, at)
+        person = _known(address, {**given, "origin": origin, "created_at": happened_at}, at)
     changed = [field for field, value in given.items() if value and not getattr(person, field)]
     for field in changed:
         setattr(person, field, given[field])
@@ -64,10 +68,10 @@ def person_know(
     return person
 
 
-def _known(address: Address, given: Mapping[str, Any], origin: Origin, at: datetime) -> Person:
+def _known(address: Address, given: Mapping[str, Any], at: datetime) -> Person:
     try:
         with transaction.atomic():
-            person = Person.objects.create(**given, origin=origin, created_at=at, changed_at=at)
+            person = Person.objects.create(**given, changed_at=at)
             PersonEmail.objects.create(
                 person=person, address=address.canonical, email=address.typed, created_at=at
             )

@@ -51,7 +51,7 @@ def _lead(event: Event, at: datetime) -> None:
     rows = TrialRequest.objects.select_related("account", "trial__license")
     row = rows.filter(uid=UUID(_id(event))).first()
     if row is not None:
-        _known_by_request(row, at)
+        _known_by_request(row, event.at, at)
 
 
 def _trial_lead(event: Event, at: datetime) -> None:
@@ -59,12 +59,12 @@ def _trial_lead(event: Event, at: datetime) -> None:
         uid=UUID(str(event.data["request"]))
     ).first()  # fmt: skip
     if row is not None:
-        _known_by_request(row, at)
+        _known_by_request(row, event.at, at)
 
 
-def _known_by_request(row: TrialRequest, at: datetime) -> None:
+def _known_by_request(row: TrialRequest, happened_at: datetime, at: datetime) -> None:
     account = row.account
-    person = _know(row.email, account, Origin.TRIAL, at, name=row.name, company=row.company)
+    person = _know(row.email, account, Origin.TRIAL, happened_at, at, name=row.name, company=row.company)
     if person is None:
         return
     told = {"first": row.first_touch, "last": row.last_touch}
@@ -95,7 +95,7 @@ def _buyer(event: Event, at: datetime) -> None:
     if row is None:
         return
     email = row.customer_email or (row.checkout.email if row.checkout else "")
-    person = _know(email, row.account, Origin.PURCHASE, at, name=row.customer_name)
+    person = _know(email, row.account, Origin.PURCHASE, event.at, at, name=row.customer_name)
     if person is None:
         return
     if row.checkout is not None:
@@ -110,7 +110,7 @@ def _contact(event: Event, at: datetime) -> None:
     """The address that an account gives for itself."""
     account = account_find(event.account)
     if account is not None and account.email and account.kind != Account.Kind.INTERNAL:
-        _know(account.email, account, Origin.ACCOUNT, at)
+        _know(account.email, account, Origin.ACCOUNT, event.at, at)
 
 
 def _merged(event: Event, at: datetime) -> None:
@@ -133,20 +133,30 @@ def _license_contact(event: Event, at: datetime) -> None:
     row = _license(event)
     if row is None or row.internal or row.kind != enums.Kind.COMMERCIAL or not row.account.email:
         return
-    person = _know(row.account.email, row.account, Origin.ACCOUNT, at)
+    person = _know(row.account.email, row.account, Origin.ACCOUNT, event.at, at)
     if person is not None and person_link(person=person, licenses=[row], at=at):
         people_refresh(people=[person.pk], at=at)
 
 
 def _know(
-    email: str, account: Account | None, origin: Origin, at: datetime, *, name: str = "", company: str = ""
+    email: str,
+    account: Account | None,
+    origin: Origin,
+    happened_at: datetime,
+    at: datetime,
+    *,
+    name: str = "",
+    company: str = "",
 ) -> Person | None:
     """None for what is no address that mail could go to."""
     try:
         address = read_address(email)
     except AddressError:
         return None
-    return person_know(address=address, name=name, company=company, account=account, origin=origin, at=at)
+    return person_know(
+        address=address, name=name, company=company, account=account, origin=origin,
+        happened_at=happened_at, at=at,
+    )  # fmt: skip
 
 
 # --- facts --------------------------------------------------------------------------------------------
@@ -185,7 +195,7 @@ def _posture_task(event: Event, at: datetime) -> None:
     drafts = drafts_of(_happening(event))
     if any(draft.kind is TaskKind.RENEWAL_DUE for draft in drafts) and _renews_itself(row, event.at):
         return
-    _make(event, at, account=row.account)
+    _make(event, at, account=row.account, person=_license_person(row.pk))
 
 
 def _renews_itself(row: License, at: datetime) -> bool:
@@ -199,10 +209,10 @@ def _cap_task(event: Event, at: datetime) -> None:
         installation=event.data["installation"], started_at__lte=event.at
     )
     episode = episodes.order_by("-started_at", "-pk").values_list("pk", flat=True).first()
-    account = _account(event)
+    account, row = _account(event), _license(event)
     task_ensure(
         draft=over_cap(_happening(event), episode), who=_who(account), account=account,
-        happened_at=event.at, at=at,
+        person=_license_person(row.pk) if row else None, happened_at=event.at, at=at,
     )  # fmt: skip
 
 
@@ -239,6 +249,11 @@ def _trial_person(uid: str) -> Person | None:
     except AddressError:
         return None
     return Person.objects.filter(emails__address=address.canonical).first()
+
+
+def _license_person(license_id: int) -> Person | None:
+    """Who looks after a license, the first of them."""
+    return Person.objects.filter(licenses__license=license_id).order_by("pk").first()
 
 
 def _account(event: Event) -> Account | None:

@@ -61,7 +61,7 @@ def task_ensure(
     if not rule.active or Task.objects.filter(dedupe_key=draft.key).exists():
         return False
     task = Task(
-        kind=draft.kind, title=title_of(draft.kind, who), text=text, next_action=NEXT[draft.kind],
+        kind=draft.kind, title=title_of(draft.kind, who, draft.stage), text=text, next_action=NEXT[draft.kind],
         owner=owner_for(account, rule), due_on=due_on(happened_at.date(), rule.due_days), account=account,
         person=person, subject_type=draft.about[0], subject_id=draft.about[1], dedupe_key=draft.key,
         created_by=READER, created_at=happened_at, changed_at=at,

@@ -179,6 +179,23 @@ def _own_license(words: str) -> Callable[[Data], str]:
     return told
 
 
+def _task(data: Data) -> str:
+    if "to" in data:
+        return f"Moved the task from {_plain(data['from'])} to {_plain(data['to'])}."
+    if "snoozed_until" in data:
+        return f"Put the task off until {data['snoozed_until']}."
+    return f"Changed {_names(data['fields'])} of the task."
+
+
+def _person(data: Data) -> str:
+    fields = [name for name in data["fields"] if name != "consent_at"]
+    return f"Changed {_names(fields)} of the person."
+
+
+def _visits(data: Data) -> str:
+    return f"{data['visits']:,} anonymous visits were counted."
+
+
 _TOLD: Final[Mapping[str, Callable[[Data], str]]] = {
     Kind.LICENSE_CREATED: _created,
     Kind.LICENSE_ISSUED: _issued,
@@ -213,4 +230,13 @@ _TOLD: Final[Mapping[str, Callable[[Data], str]]] = {
     ),
     Kind.RELEASE_CHANGED: _fields("the release"),
     Kind.RELEASE_WITHDRAWN: lambda data: f"Withdrew {data['version']}{_reason(data)}.",
+    Kind.TRIAL_ENGAGEMENT: lambda data: (
+        f"The trial went from {_plain(data['from'])} to {_plain(data['to'])}."
+    ),
+    Kind.TRIAL_STARTED: lambda data: f"The trial began; it ends on {_day(data['ends_at'])}.",
+    Kind.TRIAL_ENDED: lambda data: f"The trial ended: {_plain(data['outcome'])}.",
+    Kind.PERSON_CHANGED: _person,
+    Kind.PERSON_NOTED: _noted,
+    Kind.TASK_CHANGED: _task,
+    Kind.TRAFFIC_COUNTED: _visits,
 }

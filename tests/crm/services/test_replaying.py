@@ -24,8 +24,7 @@ OURS = {"id", "uid", "changed_at", "facts_at", "person_id"}
 
 def rows(model) -> list[dict[str, Any]]:
     """What stands in the rows but for their own keys, and when they were written."""
-    found = [{k: v for k, v in row.items() if k not in OURS} for row in model.objects.order_by("pk").values()]
-    return [{k: v for k, v in row.items() if model is Task or k != "created_at"} for row in found]
+    return [{k: v for k, v in row.items() if k not in OURS} for row in model.objects.order_by("pk").values()]
 
 
 def snapshot() -> Any:

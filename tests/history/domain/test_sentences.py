@@ -53,6 +53,14 @@ ISSUED = {"jti": "AbCdEfGhIj", "format": "jwt", "expires_at": "2027-03-02T09:30:
             "Installation 4 still runs over its node cap: 9 nodes, cap 4, now at notice.",
         ),
         ("account.changed", {"fields": ["name", "domain"]}, "Changed name and domain of the account."),
+        ("trial.engagement", {"from": "active", "to": "pilot_ready"}, "The trial went from active to pilot-ready."),
+        ("trial.started", {"ends_at": "2026-04-01T09:30:00+00:00"}, "The trial began; it ends on 2026-04-01."),
+        ("trial.ended", {"outcome": "lost"}, "The trial ended: lost."),
+        ("person.changed", {"fields": ["consent", "consent_at", "name"]}, "Changed consent and name of the person."),
+        ("task.changed", {"from": "open", "to": "in_progress"}, "Moved the task from open to in-progress."),
+        ("task.changed", {"snoozed_until": "2026-04-01"}, "Put the task off until 2026-04-01."),
+        ("task.changed", {"fields": ["owner"]}, "Changed owner of the task."),
+        ("traffic.counted", {"visits": 1200, "sources": 3}, "1,200 anonymous visits were counted."),
     ],
 )  # fmt: skip
 def test_an_event_is_told_in_a_sentence(kind, data, said):
