@@ -58,7 +58,7 @@ def tasks_url(account: Account) -> str:
 
 
 def _people(account: Account) -> dict[str, Any]:
-    rows = account.people.filter(merged_into=None).order_by("-pk")[:PEOPLE]  # type: ignore[attr-defined] # ours
+    rows = account.people.filter(merged_into=None).order_by("-pk")[:PEOPLE]
     return {
         "headers": ["Person", "Address", "Engagement", "Last seen"],
         "rows": [
@@ -70,7 +70,7 @@ def _people(account: Account) -> dict[str, Any]:
 
 def _tasks(account: Account) -> dict[str, Any]:
     today = now().date()
-    rows = tasks_in(account.tasks.select_related("owner"), "todo", today)  # type: ignore[attr-defined] # ours
+    rows = tasks_in(account.tasks.select_related("owner"), "todo", today)
     return {
         "headers": ["Task", "Status", "Due", "Owner"],
         "rows": [
@@ -104,6 +104,6 @@ number_register(
 number_register(
     Number(
         slug="tasks", title="Tasks", order=46, url=tasks_url, allowed=may_see_tasks,
-        rows=lambda account: tasks_in(account.tasks.all(), "todo", now().date()),  # type: ignore[attr-defined] # ours
+        rows=lambda account: tasks_in(account.tasks.all(), "todo", now().date()),
     )
 )  # fmt: skip

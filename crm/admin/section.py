@@ -57,8 +57,7 @@ class SectionAdmin(ReadOnlyAdmin):
         form = KeyForm(request.POST)
         by: dict[str, Any] = {"actor": actors.user(request.user), "at": now()}
         if form.submit(request, lambda data: section_activate(text=data["key"], **by)) is None:
-            form.data = form.data.copy()
-            form.data["key"] = ""
+            form.data = {**form.data.dict(), "key": ""}  # type: ignore[attr-defined] # what was posted
             return _page(request, form)
         messages.success(request, "The CRM is switched on.")
         return HttpResponseRedirect(reverse(PAGE))

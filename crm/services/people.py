@@ -114,7 +114,10 @@ def attribution_of(person: Person) -> Attribution:
 
 def _touch(person: Person, which: str) -> Touch | None:
     at = getattr(person, f"{which}_touch_at")
-    return None if at is None else Touch(*(getattr(person, f"{which}_{part}") for part in _TOUCH), at)
+    if at is None:
+        return None
+    source, medium, campaign = (getattr(person, f"{which}_{part}") for part in _TOUCH)
+    return Touch(source, medium, campaign, at)
 
 
 def _attribute(person: Person, found: Attribution) -> list[str]:

@@ -303,4 +303,4 @@ _STEPS: dict[str, tuple[Step, ...]] = {
     Kind.EVIDENCE_OVERDUE: (_evidence_task,),
     Kind.TRAFFIC_COUNTED: (_traffic_task,),
 }
-KINDS: tuple[Kind, ...] = tuple(Kind(kind) for kind in _STEPS)
+KINDS: tuple[Kind, ...] = tuple(kind for kind in Kind if kind in _STEPS)

@@ -29,6 +29,7 @@ NAMES = (
     "evidence",
     "billing",
     "billing_reports",
+    "crm",
 )
 DATABASE = os.environ.get("SIGNET_TEST_BENCH_DATABASE") or "signet_bench"
 
