@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.second_factor import SecondFactorRequired
 from config.kit import actors
 from config.kit.admin import COUNT_LIMIT, ReadOnlyAdmin, tell
 from config.kit.clock import now
@@ -29,9 +30,8 @@ from licenses.admin.people import names_of
 PAGE = "admin:crm_section_changelist"
 
 
-@admin.register(Section)
-class SectionAdmin(ReadOnlyAdmin):
-    """Not one of the pages of the section: it is there while the section is not."""
+class Switch(ReadOnlyAdmin):
+    """The page and its two buttons."""
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.has_perm(ACTIVATE))
@@ -75,6 +75,11 @@ class SectionAdmin(ReadOnlyAdmin):
     def _demand(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):
             raise PermissionDenied
+
+
+@admin.register(Section)
+class SectionAdmin(SecondFactorRequired, Switch):
+    """Not one of the pages of the section: it is there while the section is not. A key asks for the second factor."""
 
 
 def _page(request: HttpRequest, form: KeyForm) -> HttpResponse:

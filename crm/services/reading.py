@@ -55,9 +55,9 @@ def _lead(event: Event, at: datetime) -> None:
 
 
 def _trial_lead(event: Event, at: datetime) -> None:
-    row = TrialRequest.objects.select_related("account", "trial__license").filter(
-        uid=UUID(str(event.data["request"]))
-    ).first()  # fmt: skip
+    request = event.data.get("request")
+    rows = TrialRequest.objects.select_related("account", "trial__license")
+    row = rows.filter(uid=UUID(str(request))).first() if request else None
     if row is not None:
         _known_by_request(row, event.at, at)
 
