@@ -19,6 +19,11 @@ class Day(serializers.DateField):
     """A day, as RFC 3339 writes it."""
 
 
+@extend_schema_field({"type": "string", "format": "uuid", "maxLength": 36})
+class Uid(serializers.UUIDField):
+    """The id of a person."""
+
+
 class TouchOutput(serializers.Serializer[Any]):
     source = serializers.CharField()  # type: ignore[assignment] # Field has a `source` of its own
     medium = serializers.CharField()
@@ -92,7 +97,7 @@ class TaskFields(Input):
     owner = Text(max_length=254, required=False, allow_null=True, help_text="E-mail of a member of staff.")
     due_on = Day(required=False, allow_null=True)
     account = Text(max_length=63, required=False, allow_null=True, help_text="Slug or customer id.")
-    person = serializers.UUIDField(required=False, allow_null=True)
+    person = Uid(required=False, allow_null=True)
 
 
 class TaskCreateInput(TaskFields):
