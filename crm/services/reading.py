@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import Account
 from accounts.selectors import account_find
@@ -199,8 +199,9 @@ def _posture_task(event: Event, at: datetime) -> None:
 
 
 def _renews_itself(row: License, at: datetime) -> bool:
-    cycles = Subscription.objects.filter(license=row, started_at__lte=at, cancel_at_period_end=False)
-    return cycles.filter(ended_at=None).exists() or cycles.filter(ended_at__gt=at).exists()
+    runs_on = Q(ended_at=None) | Q(ended_at__gt=at)
+    cycles = Subscription.objects.filter(runs_on, license=row, started_at__lte=at, cancel_at_period_end=False)
+    return cycles.exists()
 
 
 def _cap_task(event: Event, at: datetime) -> None:
