@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from config.kit import clock
-from crm.services.counting import evidence_count, traffic_count
+from crm.services.counting import traffic_count
 from crm.services.enriching import people_enrich
 
 
@@ -17,6 +17,5 @@ def enrich() -> int:
 
 @shared_task(name="crm.count")
 def count() -> int:
-    """A24: days that are over; follow-ups that are overdue."""
-    at = clock.now()
-    return traffic_count(at=at) + evidence_count(at=at)
+    """A24: days that are over."""
+    return traffic_count(at=clock.now())

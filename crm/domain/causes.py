@@ -127,7 +127,7 @@ def _payment_failed(event: Happening) -> list[Draft]:
 
 
 def _evidence(event: Happening) -> list[Draft]:
-    trial = str(event.data["trial"])
+    trial = event.subject_id
     return [Draft(TaskKind.EVIDENCE_OVERDUE, f"evidence:{trial}", ("trial", trial))]
 
 

@@ -1,6 +1,6 @@
-"""What the clock alone brings about: a day of visits that is over (A24), a follow-up that is overdue (B17).
+"""What the clock alone brings about: a day of visits that is over (A24).
 
-Each is told to history once, and the reader makes the task of it: so reading history again makes the same tasks.
+It is told to history once, and the reader makes the task of it: so reading history again makes the same task.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from django.db.models import Count, Sum
 from history.domain.kinds import Kind
 from history.models import Event
 from history.services import NewEvent, record_many
-from trials.evidence_lists import follow_ups_late
 from trials.models import TrafficDay
 
 ACTOR = "system:crm"
@@ -38,18 +37,6 @@ def traffic_count(*, at: datetime) -> int:
         for subject, (visits, sources) in counted.items()
     ]  # fmt: skip
     return _tell_once(events)
-
-
-def evidence_count(*, at: datetime, limit: int = 1000) -> int:
-    """Tell history of every follow-up that is overdue and was not told yet; return how many. Safe to repeat."""
-    late = follow_ups_late(at)[:limit]
-    return _tell_once(
-        NewEvent(
-            kind=Kind.EVIDENCE_OVERDUE, subject=f"evidence:{row.uid}", actor=ACTOR, at=at,
-            account=row.trial.account.customer_id, data={"trial": str(row.trial.uid)},
-        )
-        for row in late
-    )  # fmt: skip
 
 
 def _tell_once(events: Iterable[NewEvent]) -> int:

@@ -222,7 +222,7 @@ def _account_task(event: Event, at: datetime) -> None:
 
 
 def _evidence_task(event: Event, at: datetime) -> None:
-    _make(event, at, account=_account(event), person=_trial_person(str(event.data["trial"])))
+    _make(event, at, account=_account(event), person=_trial_person(_id(event)))
 
 
 def _traffic_task(event: Event, at: datetime) -> None:

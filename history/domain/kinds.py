@@ -185,7 +185,6 @@ class Kind(StrEnum):
     PERSON_NOTED = "person.noted", "Staff wrote, changed or deleted a note on a person."
     TASK_CREATED = "task.created", "Somebody wrote down a task."
     TASK_CHANGED = "task.changed", "A task was assigned, put off, finished or changed."
-    EVIDENCE_OVERDUE = "evidence.overdue", "The follow-up of a trial is blocked for days."
     TRAFFIC_COUNTED = "traffic.counted", "A day of anonymous visits is over and counted."
     CATALOGUE_SYNCED = "catalogue.synced", "Stripe was told of offers and coupons."
 

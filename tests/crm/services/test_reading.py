@@ -8,7 +8,7 @@ import pytest
 
 from accounts.services.accounts import account_update
 from crm.models import Person, Task, TaskRule
-from crm.services.counting import evidence_count, traffic_count
+from crm.services.counting import traffic_count
 from crm.services.enriching import people_enrich
 from crm.services.tasks import task_move, task_rule_change
 from history.models import Event, ParkedEvent
@@ -238,11 +238,11 @@ def test_a_day_of_anonymous_visits_is_one_task_and_nobody(follow, at):
 
 def test_a_follow_up_that_is_overdue_is_one_task(running, follow, at):
     """A20, B17."""
-    from trials.services.evidence.drafting import evidence_draft
+    from trials.services.evidence.daily import evidence_tend
 
     late = running.ends_at + 5 * DAY
     trial_sweep(at=running.ends_at)
-    evidence_draft(at=running.ends_at + DAY)
-    assert [evidence_count(at=when) for when in (running.ends_at + 2 * DAY, late, late)] == [0, 1, 0]
+    for when in (running.ends_at + DAY, late, late):
+        evidence_tend(at=when)
     follow(late)
     assert tasks(kind="evidence_overdue") == [("evidence_overdue", "open")]
