@@ -44,6 +44,8 @@ def secrets_note(*, merchant_id: int, fitted: Iterable[str], known: Sequence[str
     due = [mark for mark in marks if _noted.get((merchant_id, mark), float("-inf")) <= clock]
     if not due:
         return
+    for mark in due:  # first, so that of many at once one writes it; should that fail, the next minute does
+        _noted[merchant_id, mark] = clock + NOTED.total_seconds()
     kept = {mark_of(secret) for secret in known}
     with transaction.atomic():
         row = locked(MerchantProfile.objects.filter(pk=merchant_id)).first()
@@ -52,8 +54,6 @@ def secrets_note(*, merchant_id: int, fitted: Iterable[str], known: Sequence[str
         seen = {mark: text for mark, text in row.secrets_seen.items() if mark in kept}
         row.secrets_seen = seen | dict.fromkeys(marks, at.isoformat())
         row.save(update_fields=["secrets_seen"])
-    for mark in due:
-        _noted[merchant_id, mark] = clock + NOTED.total_seconds()
 
 
 def notes_forget() -> None:
