@@ -12,10 +12,10 @@ from unfold.widgets import (
 )
 
 from config.kit.forms import ServiceForm, switch
+from config.kit.targets import LONGEST
 from licenses.admin.forms import InstantField
 from licenses.models import Product
 from notifications.domain.event_groups import groups
-from notifications.domain.webhook_targets import LONGEST
 from notifications.models import WebhookEndpoint
 
 EVERY, CHOSEN = "every", "chosen"

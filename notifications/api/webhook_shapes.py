@@ -7,8 +7,8 @@ from typing import Any
 from rest_framework import serializers
 
 from config.kit.api.serializers import Input
+from config.kit.targets import LONGEST
 from licenses.api.fields import Flag, Instant, Text
-from notifications.domain.webhook_targets import LONGEST
 from notifications.models import Delivery, DeliveryAttempt, WebhookEndpoint
 
 MOST_NAMES = 100

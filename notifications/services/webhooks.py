@@ -15,12 +15,12 @@ from config.kit import actors
 from config.kit.errors import FieldError, Invalid, NotFound
 from config.kit.locks import locked
 from config.kit.sealing import reseal, seal
+from config.kit.targets import UnfitUrlError, target_parse
 from config.kit.validation import check_fields
 from history.domain.kinds import KINDS, Kind
 from history.services import record
 from licenses.models import Product
 from notifications.domain.standard_webhooks import NEW_BYTES, secret_text
-from notifications.domain.webhook_targets import UnfitUrlError, target_parse
 from notifications.models import Delivery, WebhookEndpoint
 from notifications.selectors.webhooks import OPEN
 from notifications.webhook_errors import TooManyEndpoints, WebhookOff

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from config.kit.clock import now
 from config.kit.enqueue import enqueue
-from notifications.lanes import Lanes
+from config.kit.lanes import Lanes
 from notifications.selectors.webhooks import endpoints_due
 from notifications.services.deliveries import DISPATCH, delivery_send_next
 from notifications.services.webhook_retention import deliveries_expire

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from notifications import webhook_sender
+from config.kit import outgoing
 
 
 def accept(handler: BaseHTTPRequestHandler) -> None:
@@ -145,9 +145,9 @@ def authority(tmp_path, monkeypatch) -> Iterator[Authority]:
     found = Authority(tmp_path, key, made)
     found.file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     monkeypatch.setenv("SSL_CERT_FILE", str(found.file))
-    webhook_sender._context.cache_clear()
+    outgoing._context.cache_clear()
     yield found
-    webhook_sender._context.cache_clear()
+    outgoing._context.cache_clear()
 
 
 def _certificate(name, public_key, issuer, signer, *, is_ca) -> x509.Certificate:

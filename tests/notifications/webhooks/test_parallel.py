@@ -12,8 +12,8 @@ from functools import partial
 import pytest
 from django.db import close_old_connections, connection
 
+from config.kit.lanes import Lanes
 from notifications import webhook_sender
-from notifications.lanes import Lanes
 from notifications.models import Delivery
 from notifications.services.deliveries import delivery_claim, delivery_of, delivery_send_next
 from tests.notifications.webhooks.conftest import accept

@@ -1,4 +1,4 @@
-"""Where an outbound webhook may go: the address as typed, and the numbers behind its host name.
+"""Where a request to an address that somebody typed may go: the address itself, and the numbers behind its name.
 
 A name that somebody else controls can point anywhere, also into this network, and elsewhere a second later.
 So every number that a name resolves to is judged here, and the connection is made to a number that was
@@ -57,7 +57,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class UnfitUrlError(ValueError):
-    """An address that no webhook is sent to. `code` is stable, `detail` a sentence without the address."""
+    """An address that nothing is sent to. `code` is stable, `detail` a sentence without the address."""
 
     def __init__(self, code: str, detail: str) -> None:
         self.code, self.detail = code, detail

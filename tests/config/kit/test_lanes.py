@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from notifications.lanes import Lanes
+from config.kit.lanes import Lanes
 
 LONG = 30
 """Seconds that no test waits: by then something is wrong."""

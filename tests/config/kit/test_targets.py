@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.domain.webhook_targets import (
+from config.kit.targets import (
     SPECIAL,
     Target,
     UnfitUrlError,
