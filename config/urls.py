@@ -42,6 +42,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 if installed.is_installed("crm"):
     urlpatterns.append(path("api/v1/", include("crm.api.urls")))
+    urlpatterns.append(path("", include("crm.webhooks")))
 
 handler400 = "config.kit.api.problems.bad_request"
 handler404 = "config.kit.api.problems.not_found"

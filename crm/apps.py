@@ -14,7 +14,7 @@ class CrmConfig(AppConfig):
     def ready(self) -> None:
         from accounts.owners import Rule, owner_rule
         from accounts.roles import permissions_register
-        from crm import menu
+        from crm import menu, sync_setup
         from crm.rights import PERMISSIONS
         from crm.services.reading import KINDS, READER, follow
         from history.services import reader_register
@@ -24,6 +24,7 @@ class CrmConfig(AppConfig):
         owner_rule("crm.Task", "account", Rule(loose=True))
         reader_register(READER, follow, kinds=KINDS)
         menu.register()
+        sync_setup.register(menu.SECTION)
         post_migrate.connect(_begin_rules, sender=self, dispatch_uid="crm.task_rules_ensure")
 
 

@@ -7,6 +7,9 @@ from celery import shared_task
 from config.kit import clock
 from crm.services.counting import traffic_count
 from crm.services.enriching import people_enrich
+from crm.sync_tasks import expire_inbound, sync
+
+__all__ = ["count", "enrich", "expire_inbound", "sync"]
 
 
 @shared_task(name="crm.enrich")

@@ -23,7 +23,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
-from config.kit.targets import Target, UnfitUrlError, address_refusal, is_loopback, target_parse
+from config.kit.targets import LONGEST, Target, UnfitUrlError, address_refusal, is_loopback, target_parse
 
 SECONDS = 15.0
 """Longest request, all in all."""
@@ -92,6 +92,7 @@ def send(
     insecure: bool = False,
     resolver: Resolve = resolve,
     seconds: float = SECONDS,
+    longest: int = LONGEST,
 ) -> Answer:
     """Make one request and return its answer, of whose body `most` bytes are read. Raises NotSent, and nothing else.
 
@@ -100,7 +101,7 @@ def send(
     """
     deadline = _Deadline(seconds)
     try:
-        target = target_parse(url, insecure=insecure)
+        target = target_parse(url, insecure=insecure, longest=longest)
         addresses = _judged(target, deadline, resolver, insecure=insecure)
         return _exchange(target, addresses, _Request(method, headers, body, most), deadline)
     except UnfitUrlError as error:

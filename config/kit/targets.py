@@ -80,7 +80,7 @@ class Target:
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def target_parse(url: str, *, insecure: bool = False) -> Target:
+def target_parse(url: str, *, insecure: bool = False, longest: int = LONGEST) -> Target:
     """Read an address. Raises UnfitUrlError.
 
     HTTPS, any port, no user name, no fragment. With `insecure`, for development, also plain HTTP and this
@@ -88,8 +88,8 @@ def target_parse(url: str, *, insecure: bool = False) -> Target:
     """
     if not _PRINTABLE.fullmatch(url) or "\\" in url:
         raise UnfitUrlError("bad_url", "An address is written in ASCII, without spaces or backslashes.")
-    if len(url) > LONGEST:
-        raise UnfitUrlError("url_too_long", f"An address has at most {LONGEST} characters.")
+    if len(url) > longest:
+        raise UnfitUrlError("url_too_long", f"An address has at most {longest} characters.")
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").lower(), parts.port

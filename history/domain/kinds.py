@@ -187,6 +187,15 @@ class Kind(StrEnum):
     TASK_CHANGED = "task.changed", "A task was assigned, put off, finished or changed."
     TRAFFIC_COUNTED = "traffic.counted", "A day of anonymous visits is over and counted."
     CATALOGUE_SYNCED = "catalogue.synced", "Stripe was told of offers and coupons."
+    CRM_CONNECTION_CREATED = "crm_connection.created", "An outside CRM was connected."
+    CRM_CONNECTION_CHANGED = (
+        "crm_connection.changed",
+        "A connection to an outside CRM changed, was switched or paused.",
+    )
+    CRM_CONNECTION_DELETED = "crm_connection.deleted", "A connection to an outside CRM was removed."
+    CRM_COMPARED = "crm_connection.compared", "Staff had everything compared with an outside CRM."
+    CRM_RETRIED = "crm_connection.retried", "Staff had records sent to an outside CRM again."
+    CRM_CONFLICT_SETTLED = "crm_conflict.settled", "Staff decided about a field that two sides had changed."
 
 
 KINDS: dict[str, Kind] = {kind.value: kind for kind in Kind}

@@ -11,10 +11,10 @@ from django.conf import settings
 from config.kit.clock import now
 from config.kit.enqueue import enqueue
 from config.kit.lanes import Lanes
+from config.kit.outgoing import SECONDS
 from notifications.selectors.webhooks import endpoints_due
 from notifications.services.deliveries import DISPATCH, delivery_send_next
 from notifications.services.webhook_retention import deliveries_expire
-from notifications.webhook_sender import SECONDS
 
 WIDTH = 16
 BATCH = 50

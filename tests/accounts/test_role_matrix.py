@@ -162,6 +162,15 @@ crm_task                      | nobody   | delete change!
 crm_taskrule                  | MSLCA    | changelist change history
 crm_taskrule                  | M        | edit
 crm_taskrule                  | nobody   | add delete change!
+crm_connection                | MSLCA    | changelist change history
+crm_connection                | M        | add edit credentials mapping preview remove switch detect compare
+crm_connection                | nobody   | delete change!
+crm_syncjob                   | MSLCA    | changelist change history
+crm_syncjob                   | M        | retry
+crm_syncjob                   | nobody   | add delete change!
+crm_syncconflict              | MSLCA    | changelist change history
+crm_syncconflict              | M        | ours theirs
+crm_syncconflict              | nobody   | add delete change!
 crm_section                   | super    | changelist activate deactivate
 
 attention                     | MIBSLCEA | attention count do aside
@@ -300,6 +309,7 @@ def world(superadmin, crm_shown, make_account, make_key, make_user, at, settings
         "trials_trialprogram": program.pk, "trials_trialrequest": wish.pk,
         "trials_evidencepackage": EvidencePackage.objects.create(trial=trial, stage="follow_up", author="cli:test").pk,
         **relations(account, superadmin, by),
+        **outside_crm(at),
         # rows within rows
         "note": note.pk, "installation": installation.pk, "activation": activation.pk, "view": view.pk,
     }  # fmt: skip
@@ -337,6 +347,21 @@ def relations(account: Any, author: Any, by: dict[str, Any]) -> dict[str, int]:
         "crm_person": person.pk, "crm_task": task.pk, "crm_taskrule": TaskRule.objects.first().pk,
         "person_note": note.pk,
     }  # fmt: skip
+
+
+def outside_crm(at: Any) -> dict[str, int]:
+    """A connection that nothing leaves by, a record that failed, a field in dispute."""
+    from config.kit.sealing import seal
+    from crm.models import Connection, SyncConflict, SyncJob
+
+    row = Connection.objects.create(
+        kind="twenty", name="Sales", base_url="https://10.0.0.1", token_sealed=seal(b"x"), detected_at=at,
+        budget_requests=100, budget_seconds=60, created_by="cli:test",
+    )  # fmt: skip
+    about = {"connection": row, "kind": "person", "object_id": 1}
+    job = SyncJob.objects.create(**about, state="failed")
+    conflict = SyncConflict.objects.create(**about, field="phone")
+    return {"crm_connection": row.pk, "crm_syncjob": job.pk, "crm_syncconflict": conflict.pk}
 
 
 def sales(account: Any, plan: Any, license_: Any, at: Any) -> dict[str, int]:
@@ -382,7 +407,13 @@ def orders(account: Any, plan: Any, license_: Any, at: Any) -> dict[str, int]:
 def address(name: str, world: dict[str, Any]) -> str:
     """The address of a page, of the row that the world has for it."""
     owner = next((key for key in sorted(world, key=len, reverse=True) if name.startswith(key + "_")), "")
-    given = {"object_id": world.get(owner), "pk": world.get(owner), "number": 0, "verb": "cancel"}
+    given = {
+        "object_id": world.get(owner),
+        "pk": world.get(owner),
+        "number": 0,
+        "verb": "cancel",
+        "kind": "person",
+    }
     for part in ("note", "installation", "activation", "view"):
         if f"_{part}_" in name:
             given["pk"] = world[part]

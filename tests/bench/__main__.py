@@ -30,6 +30,7 @@ NAMES = (
     "billing",
     "billing_reports",
     "crm",
+    "crm_sync",
 )
 DATABASE = os.environ.get("SIGNET_TEST_BENCH_DATABASE") or "signet_bench"
 

@@ -1,0 +1,111 @@
+"""What HubSpot's answers say: which record of a batch each part of them is about, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from crm.connectors.base import Change, Seen, Written, Wrote, listed, rows_of
+from crm.domain.sync.failures import Failure, FailureClass, failure_of_words, said_words
+from crm.domain.sync.fields import FieldType, ObjectKind, RemoteField
+
+IDENTITY = {ObjectKind.PERSON: "email", ObjectKind.COMPANY: "domain"}
+BODY = "hs_task_body"
+MARK = "Signet task"
+_TYPES = {
+    "string": FieldType.TEXT,
+    "phone_number": FieldType.TEXT,
+    "number": FieldType.NUMBER,
+    "date": FieldType.DATE,
+    "datetime": FieldType.INSTANT,
+    "bool": FieldType.FLAG,
+    "enumeration": FieldType.CHOICE,
+}
+
+
+def results_of(said: Any | Failure) -> list[dict[str, Any]] | Failure:
+    return said if isinstance(said, Failure) else rows_of(said, "results")
+
+
+def told(kind: ObjectKind, changes: Sequence[Change], said: Any | Failure) -> Wrote:
+    """What became of each record of a batch: 207 names the bad ones beside the good ones, in no order."""
+    if isinstance(said, Failure):
+        return {change.key: said for change in changes}
+    rows, errors = listed(said, "results"), listed(said, "errors")
+    wrote: Wrote = {}
+    for change in changes:
+        row = next((row for row in rows if _is_about(kind, change, row)), None)
+        if row is not None:
+            wrote[change.key] = Written(str(row.get("id")))
+            continue
+        error = next(
+            (error for error in errors if _names(error, change)), errors[0] if len(errors) == 1 else None
+        )
+        wrote[change.key] = _failure(error)
+    return wrote
+
+
+def _is_about(kind: ObjectKind, change: Change, row: Mapping[str, Any]) -> bool:
+    if row.get("objectWriteTraceId") == change.key or (
+        change.external_id and str(row.get("id")) == change.external_id
+    ):
+        return True
+    if kind is ObjectKind.TASK:
+        return change.key in str(values_of(row).get(BODY))
+    said = str(values_of(row).get(IDENTITY[kind]) or "").lower()
+    return not change.external_id and said == change.identity.lower()
+
+
+def _names(error: Mapping[str, Any], change: Change) -> bool:
+    """Whether an error is about a record: it names our key, its id or its address somewhere in its context."""
+    words = set(_leaves(error.get("context"))) | {str(error.get("id") or "")}
+    known = {change.key, change.external_id, change.identity.lower()} - {""}
+    return bool(known & words)
+
+
+def _leaves(said: Any) -> Iterator[str]:
+    if isinstance(said, dict):
+        for inner in said.values():
+            yield from _leaves(inner)
+    elif isinstance(said, list):
+        for inner in said:
+            yield from _leaves(inner)
+    elif said is not None:
+        yield str(said).lower()
+
+
+def _failure(error: Mapping[str, Any] | None) -> Failure:
+    if error is None:
+        return Failure(FailureClass.TRANSIENT, "HubSpot did not say what became of it.")
+    marks = f"{error.get('category', '')} {error.get('subCategory', '')}"
+    return failure_of_words(400, marks, said_words(error) or "HubSpot refused it without saying why.")
+
+
+def seen(row: Mapping[str, Any], *, deleted: bool = False) -> Seen:
+    values = dict(values_of(row))
+    if isinstance(values.get(BODY), str):
+        values[BODY] = values[BODY].partition(MARK)[0].strip()
+    return Seen(str(row.get("id")), deleted or row.get("archived") is True, values)
+
+
+def values_of(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    values = row.get("properties")
+    return values if isinstance(values, dict) else {}
+
+
+def field_of(row: Mapping[str, Any]) -> RemoteField | None:
+    meta = row.get("modificationMetadata")
+    if isinstance(meta, dict) and meta.get("readOnlyValue") is True:
+        return None
+    found = _TYPES.get(str(row.get("type")))
+    if found is None or not row.get("name"):
+        return None
+    options = tuple(str(o.get("value")) for o in listed(row, "options")) if found is FieldType.CHOICE else ()
+    return RemoteField(str(row["name"]), str(row.get("label") or row["name"]), found, options)
+
+
+def as_text(value: Any) -> str:
+    """Properties are texts, whatever their type; an empty one clears."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

@@ -1,0 +1,270 @@
+"""What came of a batch, written down: links, retries, tombstones, conflicts, and whether to go on at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import transaction
+from prometheus_client import Counter
+
+from config.kit import actors
+from config.kit.errors import Refusal
+from config.kit.locks import locked
+from crm.domain.sync.failures import Failure, FailureClass
+from crm.domain.sync.fields import ObjectKind
+from crm.domain.sync.retrying import next_try
+from crm.models import Connection, CrmLink, Person, SyncConflict, SyncJob
+from crm.services.people import person_update
+from crm.services.sync_access import shown
+from crm.services.sync_queueing import followers_queue
+from crm.sync_facts import facts_of, names_split
+from history.domain.kinds import Kind
+from history.services import record
+
+ACTOR = actors.system("crm-sync")
+FIRST_HOLD = timedelta(seconds=30)
+LONGEST_HOLD = timedelta(minutes=30)
+MOST_FAILING = 12
+RECORDS = Counter("signet_crm_sync_records", "Records of the CRM sync by outcome", ["outcome"])
+PARTICULARS = ("phone", "job_title", "company")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What became of one job. Without anything: there was nothing to do."""
+
+    external_id: str = ""
+    digest: str = ""
+    failure: Failure | None = None
+    deleted: bool = False
+    agreed: Mapping[str, Any] = field(default_factory=dict)
+    targets: Mapping[str, str] = field(default_factory=dict)
+    take: Mapping[str, Any] = field(default_factory=dict)
+    disputed: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    is_new: bool = False
+    was_sent: bool = False
+
+
+def takes_apply(*, connection: Connection, kind: ObjectKind, done: Mapping[int, Done], at: datetime) -> None:
+    """Write what was taken from over there into our people. One that refuses keeps ours; it is told in the log."""
+    for pk, one in done.items():
+        if kind is ObjectKind.PERSON and one.take and one.failure is None:
+            person_take(connection=connection, object_id=pk, values=one.take, at=at)
+
+
+def person_take(*, connection: Connection, object_id: int, values: Mapping[str, Any], at: datetime) -> bool:
+    """Write values of an outside CRM, by our names, into a person. False when our rules refuse them."""
+    person = Person.objects.filter(pk=object_id).first()
+    if person is None:
+        return False
+    given: dict[str, Any] = {name: str(values[name] or "") for name in PARTICULARS if name in values}
+    if {"first_name", "last_name"} & set(values):
+        first, last = names_split(person.name)
+        first, last = str(values.get("first_name", first) or ""), str(values.get("last_name", last) or "")
+        given["name"] = f"{first} {last}".strip()
+    try:
+        person_update(person=person, changes=given, actor=ACTOR, at=at)
+    except Refusal as refusal:
+        log.warning("crm_sync_not_taken", connection=connection.pk, person=object_id, code=refusal.code)
+        return False
+    return True
+
+
+def batch_record(
+    *, connection_id: int, kind: ObjectKind, since: datetime, done: Mapping[int, Done], at: datetime
+) -> bool:
+    """Write down what came of a batch; True when the connection is to be left alone for a while.
+
+    What arrived is written down also when the claim has lapsed meanwhile: it did arrive.
+    """
+    with transaction.atomic():
+        connection = locked(Connection.objects.filter(pk=connection_id)).get()
+        jobs = locked(SyncJob.objects.filter(connection=connection, kind=kind, object_id__in=list(done)))
+        mine = {row.object_id: row for row in jobs if row.claimed_at == since}
+        arrived = [
+            pk for pk, one in done.items() if one.external_id and one.failure is None and not one.deleted
+        ]
+        news = _link_all(connection, kind, {pk: done[pk] for pk in arrived}, at)
+        for pk, one in done.items():
+            if pk in news.refused:
+                one = Done(failure=news.refused[pk], digest=one.digest)  # noqa: PLW2901 - it did not come to be ours
+            _end(_Object(connection, kind, pk), mine.get(pk), one, at)
+        followers_queue(connection=connection, kind=kind, ids=news.new, at=at)
+        return _judge(connection, done, at)
+
+
+@dataclass(slots=True)
+class _News:
+    new: list[int] = field(default_factory=list)
+    refused: dict[int, Failure] = field(default_factory=dict)
+
+
+def _link_all(connection: Connection, kind: ObjectKind, done: Mapping[int, Done], at: datetime) -> _News:
+    """Keep the ids over there. One record is one object's: a second of ours is refused, unless the first is gone."""
+    news = _News()
+    rows = CrmLink.objects.filter(connection=connection, kind=kind)
+    links = {row.object_id: row for row in rows.filter(object_id__in=list(done))}
+    holders = {
+        row.external_id: row
+        for row in rows.filter(external_id__in=[one.external_id for one in done.values()])
+    }
+    alive = facts_of(connection, kind, [row.object_id for row in holders.values()])
+    for pk, one in done.items():
+        holder = holders.get(one.external_id)
+        if holder is not None and holder.object_id != pk:
+            if holder.object_id in alive:
+                words = "Its record over there belongs to another object of ours already."
+                news.refused[pk] = Failure(FailureClass.REJECTED, words)
+                continue
+            holder.delete()
+        link = links.get(pk) or CrmLink(connection=connection, kind=kind, object_id=pk)
+        if not link.external_id:
+            news.new.append(pk)
+        link.external_id, link.digest, link.synced_at = one.external_id, one.digest, at
+        link.sent, link.targets = {**link.sent, **one.agreed}, dict(one.targets)
+        link.insisted, link.tombstone_at = [], None
+        link.save()
+        holders[one.external_id] = link
+    return news
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    connection: Connection
+    kind: ObjectKind
+    pk: int
+
+
+def _end(about: _Object, job: SyncJob | None, one: Done, at: datetime) -> None:
+    if one.failure is not None:
+        RECORDS.labels(one.failure.kind).inc()
+        _fail(about, job, one, one.failure, at)
+        return
+    RECORDS.labels("deleted" if one.deleted else "sent" if one.was_sent else "clean").inc()
+    if one.deleted:
+        _bury(about, one.external_id, at)
+    elif one.external_id:
+        _dispute(about, one, at)
+    if job is not None:
+        job.delete()
+
+
+def _fail(about: _Object, job: SyncJob | None, one: Done, failure: Failure, at: datetime) -> None:
+    if failure.kind is FailureClass.GONE:
+        _bury(about, one.external_id, at)
+        if job is not None:
+            job.delete()
+        return
+    if job is None:
+        return
+    job.failure, job.message, job.claimed_at = failure.kind, failure.words[:400], None
+    job.state, job.due_at = SyncJob.State.WAITING, at + (failure.wait or timedelta(0)) if failure.ours else at
+    if not (failure.whole or failure.skipped):
+        again = next_try(failure, made=job.attempts + 1, seed=f"{about.kind}:{about.pk}", at=at)
+        job.attempts += again is None or again.counts
+        if again is None:
+            job.state, job.refused = SyncJob.State.FAILED, one.digest
+        else:
+            job.due_at = again.due_at
+    job.save()
+
+
+def _bury(about: _Object, external_id: str, at: datetime) -> None:
+    link_bury(
+        connection=about.connection, kind=about.kind, object_id=about.pk, external_id=external_id, at=at
+    )
+
+
+def link_bury(
+    *, connection: Connection, kind: ObjectKind, object_id: int, external_id: str, at: datetime
+) -> None:
+    """Remember that a record was deleted over there: it is never made or changed again. Its conflicts are moot."""
+    link, _ = CrmLink.objects.get_or_create(connection=connection, kind=kind, object_id=object_id)
+    link.tombstone_at = link.tombstone_at or at
+    taken = CrmLink.objects.filter(connection=connection, kind=kind, external_id=external_id).exclude(
+        pk=link.pk
+    )
+    if external_id and not taken.exists():
+        link.external_id = external_id
+    link.sent = {}
+    link.save()
+    rows = SyncConflict.objects.filter(connection=connection, kind=kind, object_id=object_id, resolution="")
+    rows.update(resolution=SyncConflict.Resolution.MOOT, resolved_by=ACTOR, resolved_at=at)
+
+
+def _dispute(about: _Object, one: Done, at: datetime) -> None:
+    """Keep the list of conflicts as it is now: new ones come in, those that settled themselves go."""
+    connection, kind, pk = about.connection, about.kind, about.pk
+    rows = SyncConflict.objects.filter(connection=connection, kind=kind, object_id=pk, resolution="")
+    known = {row.field: row for row in rows}
+    for name, (ours, theirs) in one.disputed.items():
+        conflict_note(
+            connection=connection, kind=kind, object_id=pk, name=name, ours=ours, theirs=theirs, at=at
+        )
+    settled = [row.pk for name, row in known.items() if name not in one.disputed]
+    if settled:
+        SyncConflict.objects.filter(pk__in=settled).update(
+            resolution=SyncConflict.Resolution.MOOT, resolved_by=ACTOR, resolved_at=at
+        )
+
+
+def conflict_note(
+    *,
+    connection: Connection,
+    kind: ObjectKind,
+    object_id: int,
+    name: str,
+    ours: Any,
+    theirs: Any,
+    at: datetime,
+) -> None:
+    """Put a field on the list of conflicts, or bring what stands there up to date."""
+    SyncConflict.objects.update_or_create(
+        connection=connection, kind=kind, object_id=object_id, field=name, resolution="",
+        defaults={"ours": shown(ours), "theirs": shown(theirs)}, create_defaults={
+            "ours": shown(ours), "theirs": shown(theirs), "at": at,
+        },
+    )  # fmt: skip
+
+
+# --- the connection as a whole ------------------------------------------------------------------------
+
+
+def _judge(connection: Connection, done: Mapping[int, Done], at: datetime) -> bool:
+    """Go on, leave the CRM alone for a while, or stop until somebody has put it right."""
+    failures = [one.failure for one in done.values() if one.failure is not None and one.failure.whole]
+    if not failures:
+        if connection.failing and any(one.external_id for one in done.values()):
+            connection.failing -= 1
+            connection.save(update_fields=["failing"])
+        return False
+    return connection_judge(connection=connection, failure=failures[0], at=at)
+
+
+def connection_judge(*, connection: Connection, failure: Failure, at: datetime) -> bool:
+    """What a failure of a whole request means for its connection. The row is locked; True: leave it alone."""
+    if failure.kind is FailureClass.AUTHENTICATION:
+        connection.paused_reason, connection.paused_at = failure.words[:300], at
+        connection.save(update_fields=["paused_reason", "paused_at"])
+        record(
+            kind=Kind.CRM_CONNECTION_CHANGED, subject=f"crm-connection:{connection.uid}", actor=ACTOR,
+            data={"fields": ["paused"], "cause": "authentication"}, at=at,
+        )  # fmt: skip
+        return True
+    if failure.kind is FailureClass.RATE_LIMITED:
+        if failure.ours:  # our own budget: the jobs say when to come back
+            return True
+        wait = failure.wait if failure.wait is not None else FIRST_HOLD
+    else:
+        doubled = FIRST_HOLD * 2 ** min(connection.failing, MOST_FAILING)
+        wait = max(min(doubled, LONGEST_HOLD), failure.wait or timedelta(0))
+        connection.failing = min(connection.failing + 1, MOST_FAILING)
+    connection.held_until, connection.held_reason = at + wait, failure.words[:300]
+    connection.save(update_fields=["held_until", "held_reason", "failing"])
+    return True

@@ -1,0 +1,180 @@
+"""An outside CRM on its bad days: nothing is lost, nothing is doubled."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from crm.models import SyncJob
+from crm.services.sync_connections import connection_credentials
+from crm.services.sync_deciding import jobs_retry
+from crm.services.sync_running import connection_sync
+from tests.crm.fakes.server import HTML
+from tests.crm.outside.conftest import ACTOR, change, company, person, task
+
+pytestmark = pytest.mark.enable_socket
+
+DAY = timedelta(days=1)
+
+
+def living(outside, ours="people"):
+    names = {"people": "contacts", "companies": "companies", "tasks": "tasks"}
+    return outside.fake.living(ours if outside.row.kind == "twenty" else names[ours])
+
+
+def test_a_limit_over_there_is_waited_for_as_long_as_it_says(either):
+    """D18: Retry-After."""
+    person()
+    either.fake.fail(429, b'{"category":"RATE_LIMITS"}', Retry_After="900")
+    assert len(either.sync()) == 1
+    assert either.row.held_until - either.clock.at > timedelta(minutes=14)
+    assert either.sync(later=timedelta(minutes=10)) == []
+    either.sync(later=timedelta(minutes=6))
+    assert len(living(either)) == 1
+    assert either.jobs == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (502, HTML),
+        (200, HTML),
+        (200, b""),
+        (404, HTML),
+        (403, HTML),
+        (None, b""),
+        (200, b"[]"),
+        (200, b'{"data":{"people":{}}}'),
+    ],
+    ids=["502 HTML", "200 HTML", "200 empty", "404 HTML", "403 HTML", "cut", "a list", "another shape"],
+)
+def test_a_bad_hour_costs_delay_and_no_record(twenty, status, body):
+    """D18: HTML, nothing, half an answer: no record is refused, buried or used up for it."""
+    ada = person(account=company())
+    task(ada)
+    twenty.sync()
+    change(ada, twenty.clock.at, engagement="active")
+    twenty.fake.fail(status, body, times=3)
+    for _ in range(5):
+        twenty.sync(later=timedelta(minutes=31))
+        if twenty.row.paused_reason:
+            connection_credentials(
+                connection=twenty.row, token="token-of-the-crm", actor=ACTOR, at=twenty.clock.at
+            )
+    assert twenty.jobs == []
+    assert twenty.fake.person("ada1@acme.example")["signetEngagement"] == "active"
+    assert [len(living(twenty, name)) for name in ("people", "companies", "tasks")] == [1, 1, 1]
+
+
+def test_a_long_outage_uses_no_record_up(twenty):
+    """D18: a week of it, with more tries than a record has: nobody has to press anything afterwards."""
+    for number in range(5):
+        person(number)
+    twenty.fake.fail(503, HTML, times=10_000)
+    for _ in range(13):
+        twenty.sync(later=timedelta(hours=13))
+    assert len(twenty.fake.asked) == 13  # left alone in between
+    twenty.fake.faults.clear()
+    twenty.sync(later=timedelta(hours=1))
+    assert len(living(twenty)) == 5
+
+
+def test_what_arrived_before_a_crash_is_not_made_twice(either):
+    """D18: the answer is lost after the work was done, for companies, people and tasks alike."""
+    task(person(account=company()))
+    for part in ("companies/batch", "batch/companies", "contacts/batch/upsert", "batch/people", "tasks/batch",
+                 "batch/tasks"):  # fmt: skip
+        either.fake.fail(None, on=f"POST /{part}", after=True)
+    for fault in either.fake.faults:
+        fault.on = fault.on.removeprefix("POST /")
+    for _ in range(6):
+        either.sync(later=timedelta(hours=3))
+    assert [len(living(either, name)) for name in ("people", "companies", "tasks")] == [1, 1, 1]
+    assert either.jobs == []
+
+
+def test_a_claim_that_a_dead_worker_left_is_taken_up(either):
+    """D18"""
+    person()
+    either.sync()
+    person(2)
+    either.clock.advance(timedelta(minutes=5))
+    from crm.services.sync_queueing import changes_collect
+    from crm.services.sync_sending import batch_claim
+
+    changes_collect(connection_id=either.row.pk, at=either.clock.at)
+    assert batch_claim(connection_id=either.row.pk, at=either.clock.at) is not None  # and then it dies
+    assert either.sync(later=timedelta(minutes=1)) == []
+    either.sync(later=timedelta(minutes=15))
+    assert len(living(either)) == 2
+
+
+def test_one_bad_record_holds_no_other_up_and_waits_for_a_change(either):
+    """D18: a partial error; the bad one is on the list of failed jobs and goes out once it is put right."""
+    people = [person(number) for number in range(8)]
+    change(people[3], people[3].changed_at, name="refused")
+    either.sync()
+    (job,) = either.jobs
+    assert (job.object_id, job.state, job.failure) == (people[3].pk, SyncJob.State.FAILED, "rejected")
+    assert len(living(either)) == 7
+    assert either.sync() == []
+    jobs_retry(jobs=[job], actor=ACTOR, at=either.clock.at)
+    either.sync()
+    assert [one.failure for one in either.jobs] == ["rejected"]
+    change(people[3], either.clock.at, name="Grace Hopper")
+    either.sync()
+    assert either.jobs == []
+    assert len(living(either)) == 8
+
+
+def test_a_record_that_breaks_the_other_side_does_not_stop_the_rest(either):
+    """D18: a 500 for every batch that holds it: it ends alone, its attempts are its own."""
+    for number in range(8):
+        person(number, name="poison" if number == 5 else f"Ada {number}")
+    either.fake.fail(500, HTML, times=10_000, on="POST", bearing="poison")
+    for _ in range(16):
+        either.sync(later=timedelta(hours=13))
+    assert len(living(either)) == 7
+    (job,) = either.jobs
+    assert (job.state, job.failure) == (SyncJob.State.FAILED, "transient")
+
+
+def test_a_credential_that_is_not_taken_stops_the_connection_and_loses_nothing(either):
+    """D18"""
+    person()
+    either.fake.fail(401, b'{"category":"INVALID_AUTHENTICATION","message":"expired"}', times=1)
+    either.sync()
+    assert "401: expired" in either.row.paused_reason
+    assert either.sync(later=DAY) == []
+    connection_credentials(connection=either.row, token="token-of-the-crm", actor=ACTOR, at=either.clock.at)
+    either.sync()
+    assert len(living(either)) == 1
+
+
+def test_all_workers_together_stay_within_the_budget(twenty):
+    """D18: one budget, in the database: in no minute are there more requests than allowed."""
+    twenty.row.budget_requests, twenty.row.budget_seconds = 20, 60
+    twenty.row.save()
+    twenty.fake.clock = lambda: twenty.clock.at.timestamp()  # noqa: PLW0108 - of each moment
+    for number in range(30):
+        person(number)
+    twenty.sync()
+    for row in twenty.row.links.all():
+        change(row_of(row), twenty.clock.at, engagement="active")
+    twenty.clock.advance(timedelta(minutes=5))
+    again = True
+    while again:
+        workers = [
+            connection_sync(connection_id=twenty.row.pk, pace=twenty.pace, batches=1) for _ in range(2)
+        ]
+        again = any(workers)
+    times = twenty.fake.times
+    assert len(times) > 30
+    assert max(sum(start <= one < start + 60 for one in times) for start in times) <= 20
+
+
+def row_of(link):
+    from crm.models import Person
+
+    return Person.objects.get(pk=link.object_id)
