@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import DateTimeField, DurationField, ExpressionWrapper, IntegerField, Q, QuerySet, Value
-from django.db.models.functions import Cast
+from django.db.models import Q, QuerySet
 
 from licenses.domain.entitlements import has
 from licenses.domain.enums import Edition, Kind, LicenseStatus, ReleaseChannel
@@ -148,17 +147,24 @@ def release_audience(row: Release, at: datetime) -> QuerySet[License] | None:
         return None
     if row.is_withdrawn or at < row.published_at:
         return License.objects.none()
-    rows = License.objects.filter(
-        _holds_on(row.published_at), product=row.product_id, status=LicenseStatus.ACTIVE, starts_at__lte=at
+    rows: QuerySet[License] = License.objects.filter(
+        product=row.product_id, status=LicenseStatus.ACTIVE, starts_at__lte=at
     )
     if row.minimum_edition == Edition.ENTERPRISE:
         rows = rows.filter(edition=Edition.ENTERPRISE)
-    return rows
+    return rows.filter(_in_time(rows, row.published_at))
 
 
-def _holds_on(published_at: datetime) -> Q:
-    """`LicenseRight.until`, asked of the database: the end and its grace, or the end of maintenance, lies behind it."""
-    grace = ExpressionWrapper(Cast("grace_days", IntegerField()) * Value(timedelta(days=1)), DurationField())
-    before = ExpressionWrapper(Value(published_at, DateTimeField()) - grace, DateTimeField())
-    maintained = Q(maintenance_expires_at=None) | Q(maintenance_expires_at__gt=published_at)
-    return Q(expires_at__gt=before) | (Q(expires_at=None) & maintained)
+def _in_time(rows: QuerySet[License], published_at: datetime) -> Q:
+    """`LicenseRight.until`, asked of the database: the end and its grace, or the end of maintenance, lies behind it.
+
+    Instead of adding days to instants, which each database spells in its own way, the few lengths of grace are asked.
+    """
+    found = Q(expires_at__gt=published_at)
+    found |= Q(expires_at=None) & (
+        Q(maintenance_expires_at=None) | Q(maintenance_expires_at__gt=published_at)
+    )
+    graces = rows.filter(expires_at__lte=published_at, grace_days__gt=0).order_by()
+    for days in graces.values_list("grace_days", flat=True).distinct():
+        found |= Q(grace_days=days, expires_at__gt=published_at - timedelta(days=days))
+    return found
