@@ -76,7 +76,7 @@ def urls(site: Any) -> list[URLPattern]:
     return [
         path("own-license/", site.admin_view(own_license_page), name=URL_NAME),
         path(
-            "own-license/<slug:what>/", site.admin_view(require_POST(own_license_do)), name="own_license_do"
+            "own-license/<slug:verb>/", site.admin_view(require_POST(own_license_do)), name="own_license_do"
         ),
     ]
 
@@ -126,11 +126,11 @@ def own_license_page(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @_guarded
-def own_license_do(request: HttpRequest, what: str) -> HttpResponse:
+def own_license_do(request: HttpRequest, verb: str) -> HttpResponse:
     """Ask the master now (`refresh`), make this installation one (`prepare`), go on without a license (`remove`)."""
     by: dict[str, Any] = {"actor": actors.user(request.user), "at": now()}
     try:
-        match what:
+        match verb:
             case "refresh":
                 row = selflicense_refresh(**by)
                 messages.info(

@@ -75,6 +75,7 @@ licenses_release              | nobody   | delete change!
 licenses_signingkey           | MA       | changelist change history
 licenses_signingkey           | super    | generate import_pem rotate activate retire revoke
 licenses_signingkey           | nobody   | add delete change!
+own_license                   | super    | own_license do
 
 trials_trial                  | MIBSLCEA | changelist board funnel change history
 trials_trial                  | MLC      | extend convert end revoke nudge draft
