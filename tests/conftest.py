@@ -84,6 +84,16 @@ def own_license_grants() -> Iterator[Callable[..., None]]:
         yield lambda *slugs: stack.enter_context(_standing(*slugs))
 
 
+@pytest.fixture
+def crm_shown(db, own_license_grants, at):
+    """The section is switched on, so that its pages are there for who may see them."""
+    from crm.services.section import section_activate
+    from licenses.domain.tier_caps import CAPS
+
+    own_license_grants("crm", *(rule.entitlement for rule in CAPS.values()))
+    section_activate(actor="cli:test", at=at)
+
+
 @contextmanager
 def _standing(*slugs: str) -> Iterator[None]:
     from licenses.domain.own_license import GuardState, Standing

@@ -51,10 +51,13 @@ class Claim:
 
 
 def event_deliver(event: Event, *, at: datetime) -> None:
-    """Reader of the history: one delivery for each endpoint that wants the event, due at once."""
+    """Reader of the history: one delivery for each endpoint that wants the event, due at once.
+
+    An endpoint wants nothing from before it was made, however late the reader comes to it.
+    """
     found = listeners(event.kind)
     product = products_of([event]).get(event.pk) if any(row.products for row in found) else None
-    wanted = [row for row in found if wants(row, event, product)]
+    wanted = [row for row in found if row.created_at <= event.at and wants(row, event, product)]
     if wanted:
         deliveries_write([delivery_of(row, event, at) for row in wanted])
 

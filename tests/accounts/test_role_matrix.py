@@ -324,16 +324,6 @@ def release_of(product: Any, at: Any) -> int:
     return release_publish(product=product, **given, actor="cli:test", at=at).pk
 
 
-@pytest.fixture
-def crm_shown(db, own_license_grants, at):
-    """The section is switched on, so that its pages are there for who may see them."""
-    from crm.services.section import section_activate
-    from licenses.domain.tier_caps import CAPS
-
-    own_license_grants("crm", *(rule.entitlement for rule in CAPS.values()))
-    section_activate(actor="cli:test", at=at)
-
-
 def relations(account: Any, author: Any, by: dict[str, Any]) -> dict[str, int]:
     """A person with a note, and a task."""
     from crm.models import TaskRule

@@ -44,7 +44,7 @@ def test_every_permission_that_a_source_names_exists(db):
         assert {*source.permissions, *filter(None, [source.manage])} <= known, source.name
 
 
-def test_every_address_of_a_source_leads_to_a_page(signed_in, superadmin):
+def test_every_address_of_a_source_leads_to_a_page(signed_in, superadmin, crm_shown):
     browser = signed_in(superadmin)
     for source in registry.sources():
         if source.url and source.url():

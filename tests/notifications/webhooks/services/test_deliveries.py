@@ -122,6 +122,14 @@ def test_a_new_endpoint_gets_what_happens_from_then_on(make_endpoint, happen, de
     assert Delivery.objects.count() == 2
 
 
+def test_what_happened_before_an_endpoint_was_made_is_not_for_it_when_the_reader_is_late(
+    make_endpoint, deliver, at
+):
+    make_endpoint()
+    assert deliver(at=at - timedelta(seconds=1)) == []
+    assert len(deliver()) == 1
+
+
 @pytest.fixture
 def dying():
     """A reader that dies when its work is done and its cursor has not moved yet."""
