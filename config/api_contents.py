@@ -25,6 +25,7 @@ ENTRIES = (
     ("offers", "offers", "What is sold, at which price"),
     ("payments", "report-payments", "Payments received"),
     ("api_keys", "api-keys", "Credentials of programs"),
+    ("self_license", "self-license", "The license of this installation, its tier and caps; for superadmins"),
     ("me", "me", "Who you are here, and what you may"),
     ("history", "history", "What happened, in order"),
     ("webhook_endpoints", "webhook-endpoints", "Outbound webhooks, their deliveries and their secrets"),

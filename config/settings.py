@@ -325,6 +325,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "EvidenceState": "trials.api.names.EVIDENCE_STATES",
         "NotificationChannel": "trials.api.names.NOTIFICATION_CHANNELS",
         "NotificationState": "trials.api.names.NOTIFICATION_STATES",
+        "TrialOutcome": "trials.models.trials.Trial.Outcome",
+        "IssuanceChannel": "licenses.models.issuances.Channel",
+        "ReleaseChannel": "licenses.api.schema.RELEASE_CHANNELS",
+        "SelfLicenseOutcome": "licenses.api.schema.OWN_OUTCOMES",
+        **({"TaskStatus": "crm.api.shapes.TASK_STATUSES"} if read("CRM") else {}),
     },
     # Swagger's own page would ask validator.swagger.io about the document
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},

@@ -95,7 +95,7 @@ class ConnectionAdmin(SectionGuard, RecordAdmin[Connection]):
         return may_manage or super().has_view_permission(request, obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(MANAGE)
+        return is_shown(request) and request.user.has_perm(MANAGE)
 
     def get_urls(self) -> list[URLPattern]:
         def own(route: str, name: str, view: View) -> URLPattern:

@@ -38,7 +38,8 @@ class SectionGuard:
         return patterns
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return is_shown(request) and super().has_view_permission(request, obj)  # type: ignore[misc] # as above
+        return super().has_view_permission(request, obj) and is_shown(request)  # type: ignore[misc] # as above
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return is_shown(request) and super().has_module_permission(request)  # type: ignore[misc] # as above
+        # who may do nothing is not worth a question to the database: the page to sign in asks it, too
+        return super().has_module_permission(request) and is_shown(request)  # type: ignore[misc] # as above

@@ -13,6 +13,9 @@ from crm.models import Person, Task
 from licenses.api.fields import Text
 from licenses.models.catalogue import choices
 
+TASK_STATUSES = choices(TaskStatus)
+"""For drf-spectacular's ENUM_NAME_OVERRIDES."""
+
 
 @extend_schema_field({"type": "string", "format": "date", "pattern": r"^\d{4}-\d{2}-\d{2}$"})
 class Day(serializers.DateField):

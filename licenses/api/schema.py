@@ -5,14 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from licenses.api.fields import ENTITLEMENTS_SCHEMA
-from licenses.domain.enums import Algorithm, Edition, Format, Kind, LicenseStatus, NodeCapState, Posture
+from licenses.domain.enums import (
+    Algorithm,
+    Edition,
+    Format,
+    Kind,
+    LicenseStatus,
+    NodeCapState,
+    Posture,
+    ReleaseChannel,
+)
 from licenses.domain.heartbeats import LARGEST, MOST_SIGNALS, SIGNAL_TYPES
+from licenses.domain.own_license import Answer
 from licenses.domain.verdict_codes import FAILURES, WARNINGS
 from licenses.models.catalogue import choices
 
 # names of enumerations in the document, for drf-spectacular's ENUM_NAME_OVERRIDES
 KINDS, EDITIONS = choices(Kind), choices(Edition)
 FORMATS, ALGORITHMS = choices(Format), choices(Algorithm)
+RELEASE_CHANNELS, OWN_OUTCOMES = choices(ReleaseChannel), choices(Answer)
 
 TAGS = {
     "licenses": "The live right of an account to a product, and every step of its life.",

@@ -99,7 +99,7 @@ def test_the_pages_of_the_admin_load_from_here(superadmin, name):
     assert_loads(client, reverse(name))
 
 
-def test_every_list_of_the_admin_loads_from_here(superadmin):
+def test_every_list_of_the_admin_loads_from_here(superadmin, crm_shown):
     for name in pages():
         assert_loads(superadmin, reverse(name))
 

@@ -56,7 +56,7 @@ def work(at) -> None:
     node_cap_sweep(at=at)
     trial_sweep(at=at)
     sequence(at=at)
-    for reader in ("trials", "trial-mail"):
+    for reader in ("trials", "trial-mail", "node-cap-mail"):
         reader_run(reader, at=at)
     drip_run(at=at)
 

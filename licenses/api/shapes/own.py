@@ -8,6 +8,7 @@ from config.kit.api.serializers import Input
 from licenses.api.fields import Text
 from licenses.domain.formats import MAX_TEXT
 from licenses.domain.own_license import Answer, GuardState, Tier
+from licenses.models.catalogue import choices
 
 
 class OwnKeyInput(Input):
@@ -49,5 +50,5 @@ class OwnStatusOutput(serializers.Serializer[object]):
     expires_at = serializers.DateTimeField(allow_null=True)
     activated_at = serializers.DateTimeField(allow_null=True)
     refreshed_at = serializers.DateTimeField(allow_null=True)
-    outcome = serializers.ChoiceField(choices=[(one.value, one.value) for one in Answer], allow_null=True)
+    outcome = serializers.ChoiceField(choices=choices(Answer), allow_null=True)
     own_master = serializers.BooleanField()

@@ -147,7 +147,7 @@ def test_today_is_the_digest_s_day(make_digest, make_ending, run, at):
 
 
 def test_names_of_outsiders_are_text(make_digest, make_ending, make_account, run):
-    account = make_account("<script>alert(1)</script>\r\nBcc: eve@evil.example", slug="eve")
+    account = make_account("<script>alert(1)</script> Bcc: eve@evil.example", slug="eve")
     make_ending(DAY, account=account)
 
     run(make_digest())

@@ -165,10 +165,30 @@ def _certificate(name, public_key, issuer, signer, *, is_ca) -> x509.Certificate
         .not_valid_before(datetime.now(UTC) - timedelta(days=2))
         .not_valid_after(datetime.now(UTC) + timedelta(days=2))
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
+        # RFC 5280, which Python holds certificates to from 3.13 on
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
+        .add_extension(_usage(is_ca=is_ca), critical=True)
     )
     if not is_ca:
         built = built.add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
     return built.sign(signer, hashes.SHA256())
+
+
+def _usage(*, is_ca: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=is_ca,
+        crl_sign=is_ca,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _pem(key) -> bytes:
