@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from config.kit.clock import now
+from licenses.models import License
 
 pytestmark = pytest.mark.own_license
 
@@ -17,13 +18,13 @@ def at():
 
 
 def test_activate_a_key_and_tamper_with_it(sign_in, own_office, own_key):
-    """C3, C8, C18: tier and bars follow the key at once."""
+    """C3, C4, C8, C18: tier and bars follow the key at once, and the master's row with a refresh."""
     tab = sign_in()
     tab.get_by_role("link", name="License of this installation").click()
     expect(tab.locator("#tier")).to_have_text("Creator")
     expect(tab.locator("#caps")).to_contain_text("1 of 5")
 
-    text = own_key("pro")[1]
+    row, text = own_key("pro")
     tab.get_by_label("Key").fill(text)
     tab.get_by_role("button", name="Activate license").click()
     expect(tab.locator("#tier")).to_have_text("Pro")
@@ -34,6 +35,13 @@ def test_activate_a_key_and_tamper_with_it(sign_in, own_office, own_key):
     tab.get_by_role("button", name="Activate license").click()
     expect(tab.locator("#activate")).to_contain_text("not signed by a key that the trust root holds")
     expect(tab.locator("#tier")).to_have_text("Pro")
+
+    # the master takes an entitlement from the row: with the next refresh it is gone, the key in place
+    rest = {slug: granted for slug, granted in row.entitlements.items() if slug != "unlimited_products"}
+    License.objects.filter(pk=row.pk).update(entitlements=rest)
+    tab.get_by_role("button", name="Refresh now").click()
+    expect(tab.locator("#tier")).to_have_text("Creator")
+    expect(tab.locator("#caps")).to_contain_text("1 of 5")
 
     tab.get_by_role("button", name="Remove the key").click()
     expect(tab.locator("#tier")).to_have_text("Creator")

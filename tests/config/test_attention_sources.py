@@ -157,15 +157,15 @@ def parked(at, monkeypatch):
         if state["down"]:
             raise RuntimeError("down\nsecond line")
 
-    reader_register("crm", handle)
+    reader_register("stubborn", handle)
     with transaction.atomic():
         record(kind="license.issued", subject="license:L-1", actor="user:1", data={}, at=at)
     sequence(at=at)
     for _ in range(ATTEMPTS):
-        reader_run("crm", at=at)
+        reader_run("stubborn", at=at)
     state["down"] = False
     yield ParkedEvent.objects.get()
-    reader_unregister("crm")
+    reader_unregister("stubborn")
 
 
 def test_a_parked_event_is_told_and_run_again(parked, at):
@@ -175,7 +175,7 @@ def test_a_parked_event_is_told_and_run_again(parked, at):
     assert "RuntimeError: down" in problem.cause
     assert "second line" not in problem.cause
     said = problem_retry(source=sources.PARKED, key=problem.key, **BY, at=at)
-    assert "handled by “crm”" in said
+    assert "handled by “stubborn”" in said
     assert found(sources.PARKED, at) == {}
 
 
