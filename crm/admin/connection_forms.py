@@ -57,16 +57,19 @@ class CredentialsForm(ServiceForm):
 class ConnectionForm(ServiceForm):
     name = text("Name", max_length=100, required=True)
     base_url = text("Address", max_length=300, required=True)
+    token = _secret(
+        "Credential", "Only for another address: the one that is kept is not sent there.", required=False
+    )
     sends = forms.MultipleChoiceField(
         label="What is sent", choices=SENDS, required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget()
     )
     budget_requests = count("Requests …", lowest=2)
     budget_seconds = count("… in so many seconds", lowest=1)
     SECTIONS = (
-        ("", ("name", "base_url", "sends")),
+        ("", ("name", "base_url", "token", "sends")),
         ("At most, all workers together", ("budget_requests", "budget_seconds")),
     )
-    WIDE = ("base_url", "sends")
+    WIDE = ("base_url", "token", "sends")
 
     def __init__(self, *args: Any, row: Connection, **kwargs: Any) -> None:
         names = ("name", "base_url", "sends", "budget_requests", "budget_seconds")
@@ -74,7 +77,8 @@ class ConnectionForm(ServiceForm):
         super().__init__(*args, **kwargs)
 
     def changes(self) -> dict[str, Any]:
-        return {name: value for name, value in self.cleaned_data.items() if value is not None}
+        data = self.cleaned_data
+        return {name: value for name, value in data.items() if value is not None and name != "token"}
 
 
 class MappingForm(ServiceForm):

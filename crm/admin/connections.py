@@ -150,9 +150,16 @@ class ConnectionAdmin(SectionGuard, RecordAdmin[Connection]):
         form = ConnectionForm(posted(request), row=row)
         by: dict[str, Any] = {"actor": actors.user(request.user), "at": now()}
         done = form.submit(
-            request, lambda _data: connection_update(connection=row, changes=form.changes(), **by)
+            request,
+            lambda data: connection_update(connection=row, changes=form.changes(), token=data["token"], **by),
         )
-        return self._after(request, row, done, form, title=f"Change {row.name}", submit="Save")
+        return self._after(
+            request, row, done, form, title=f"Change {row.name}", submit="Save",
+            consequences=(
+                "Another address switches it off, and its fields are to be read again.",
+                "Once records are linked, the address stays: make a new connection for another one.",
+            ),
+        )  # fmt: skip
 
     def credentials_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         row = self.row(request, pk)
@@ -161,7 +168,10 @@ class ConnectionAdmin(SectionGuard, RecordAdmin[Connection]):
         done = form.submit(request, lambda data: connection_credentials(connection=row, **data, **by))
         return self._after(
             request, row, done, form, title=f"Credentials of {row.name}", submit="Seal and keep",
-            consequences=("What was there before is gone. If it was paused for its credentials, it goes on at once.",),
+            consequences=(
+                "What was there before is gone. If it was paused for its credentials, it goes on at once.",
+                "Only for the same workspace: in another one everybody would seem deleted. That is a new connection.",
+            ),
         )  # fmt: skip
 
     def mapping_view(self, request: HttpRequest, pk: int, kind: str) -> HttpResponse:

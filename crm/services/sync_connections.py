@@ -28,7 +28,7 @@ from crm.domain.sync.fields import (
     targets_write,
 )
 from crm.domain.sync.kinds import TRAITS, CrmKind
-from crm.models import Connection
+from crm.models import Connection, SyncJob
 from crm.services.sync_access import connection_reach, mapping_of, remote_of
 from crm.services.sync_budget import Pace
 from crm.services.sync_queueing import TASK
@@ -74,9 +74,9 @@ def connection_create(
 
 
 def connection_update(
-    *, connection: Connection, changes: Mapping[str, Any], actor: str, at: datetime
+    *, connection: Connection, changes: Mapping[str, Any], token: str = "", actor: str, at: datetime
 ) -> Connection:
-    """Change any of `CHANGEABLE`. Raises Invalid, NotFound."""
+    """Change any of `CHANGEABLE`. Another address needs the credential of what is there. Raises Invalid, NotFound."""
     with transaction.atomic():
         row = _lock(connection)
         changed = []
@@ -88,10 +88,35 @@ def connection_update(
                 setattr(row, name, clean)
                 changed.append(name)
         _check(row)
+        if "base_url" in changed:
+            _move(row, token)
+        if token.strip():
+            row.token_sealed = seal(_secret("token", token))
+            _go_on(row)
+            changed.append("credentials")
         if changed:
-            row.save(update_fields=changed)
+            row.save()
             _record(Kind.CRM_CONNECTION_CHANGED, row, actor, at, fields=sorted(changed))
+        if "credentials" in changed and row.is_running:
+            enqueue(TASK)
     return row
+
+
+def _move(row: Connection, token: str) -> None:
+    """Leave for another address. What is sealed is shown to nobody there, and nothing of the old one is believed.
+
+    Ids of the old one would all be missing at the new one, which looks as if everybody had been deleted there.
+    """
+    if row.links.exists() or row.jobs.filter(state=SyncJob.State.CLAIMED).exists():
+        words = (
+            "Its records are linked to those at the old address. Make a new connection, and remove this one."
+        )
+        raise Invalid([FieldError("base_url", "linked", words)])
+    if not token.strip():
+        words = "Give the credential for the new address: the one that is kept is not sent there."
+        raise Invalid([FieldError("token", "required", words)])
+    row.jobs.all().delete()
+    row.enabled, row.detected_at, row.remote, row.cursor = False, None, {}, {}
 
 
 def connection_credentials(

@@ -45,6 +45,7 @@ class FakeCrm:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.asked: list[Asked] = []
+        self.tokens: set[str] = set()
         self.faults: list[Fault] = []
         self.before: Callable[[Asked], None] | None = None
         self.clock: Callable[[], float] | None = None
@@ -71,6 +72,7 @@ class FakeCrm:
         """Status, body and headers; None: the line is cut."""
         with self.lock:
             self.asked.append(asked)
+            self.tokens.add(token)
             if self.clock is not None:
                 self.times.append(self.clock())
             if self.before is not None:

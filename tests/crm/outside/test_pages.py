@@ -68,6 +68,37 @@ def test_an_address_that_leads_inside_is_refused(outside, signed_in, superadmin,
     assert made.row.base_url == made.fake.base
 
 
+def test_a_credential_is_not_carried_to_another_address(outside, signed_in, superadmin):
+    """D18, trust: who may change the address does not get the sealed token sent to it."""
+    made, other = outside("twenty"), outside("twenty", enabled=False)
+    person()
+    client, edit = signed_in(superadmin), page("connection_edit", made.row)
+    given = {"name": "Sales", "base_url": other.fake.base, "sends": ["person"], "budget_requests": 9,
+             "budget_seconds": 9}  # fmt: skip
+    assert "is not sent there" in client.post(edit, given).content.decode()
+    client.post(page("connection_detect", made.row))
+    assert other.fake.asked == []
+    assert client.post(edit, {**given, "token": "another-token"}).status_code == 302
+    made.row.refresh_from_db()
+    assert (made.row.base_url, made.row.enabled, made.row.detected_at) == (other.fake.base, False, None)
+    client.post(page("connection_detect", made.row))
+    assert TOKEN not in str(other.fake.tokens)
+    assert "another-token" in other.fake.tokens
+
+
+def test_an_address_whose_records_are_linked_stays(outside, signed_in, superadmin):
+    """D18: at another address every known record would seem deleted, and nobody would be sent again."""
+    made, other = outside("twenty"), outside("twenty", enabled=False)
+    person()
+    made.sync()
+    given = {"name": "Sales", "base_url": other.fake.base, "token": TOKEN, "sends": ["person"],
+             "budget_requests": 9, "budget_seconds": 9}  # fmt: skip
+    answer = signed_in(superadmin).post(page("connection_edit", made.row), given)
+    assert "Make a new connection" in answer.content.decode()
+    made.row.refresh_from_db()
+    assert (made.row.base_url, made.row.enabled) == (made.fake.base, True)
+
+
 def test_fields_are_chosen_and_the_new_ones_are_sent(twenty, signed_in, superadmin):
     """D18: the mapping is shown and can be overridden; what changes by it is sent."""
     ada, client = person(engagement="active"), signed_in(superadmin)
