@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from math import isfinite
 from typing import Any
 
 LONGEST_WAIT = timedelta(hours=24)
@@ -95,14 +96,25 @@ def failure_of_words(status: int | None, marks: str, words: str, *, wait: timede
 
 
 def answer_json(body: bytes) -> Any:
-    """The JSON object or list of a body; None when it is none, whatever its content type says."""
+    """The JSON object or list of a body, as a database takes it; None when it is none, whatever its content type."""
     text = body.strip()
     if not text.startswith((b"{", b"[")):
         return None
     try:
-        return json.loads(text)
+        return _storable(json.loads(text))
     except (ValueError, RecursionError):
         return None
+
+
+def _storable(said: Any) -> Any:
+    """Without what JSON can spell and no database keeps: NUL, halves of a character, numbers that are none."""
+    if isinstance(said, str):
+        return said.encode("utf-8", "replace").decode().replace("\x00", "")
+    if isinstance(said, dict):
+        return {_storable(name): _storable(value) for name, value in said.items()}
+    if isinstance(said, list):
+        return [_storable(value) for value in said]
+    return None if isinstance(said, float) and not isfinite(said) else said
 
 
 def wait_asked(text: str, *, at: datetime) -> timedelta | None:

@@ -100,6 +100,22 @@ def test_what_both_changed_waits_for_somebody_and_then_goes_his_way(synced, clie
     assert either.sync() == []
 
 
+def test_text_that_no_database_keeps_is_taken_cleaned(synced, client):
+    """D18: NUL and half a character, told by webhook or found over there, stop neither inbox nor batch."""
+    either, ada, record = synced
+    typed(either, record, "jobTitle", "C\x00T\ud83dO")
+    assert tell(client, either, event(either, record, value="C\x00T\ud83dO")).status_code == 200
+    either.sync()
+    ada.refresh_from_db()
+    assert ada.job_title == "CT?O"
+    typed(either, record, "jobTitle", "C\x00\ud83dIO")
+    change(ada, either.clock.at, engagement="active")
+    either.sync()
+    ada.refresh_from_db()
+    assert (ada.job_title, either.jobs) == ("C?IO", [])
+    assert either.link(ada).sent["job_title"] == "C?IO"
+
+
 def test_who_is_deleted_there_is_not_sent_any_more(synced, client):
     """D18: a tombstone."""
     either, ada, record = synced

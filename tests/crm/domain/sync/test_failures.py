@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crm.domain.sync.failures import Failure, FailureClass, failure_of
+from crm.domain.sync.failures import Failure, FailureClass, answer_json, failure_of
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 ODD = [b"{", b"[" * 10_000, b'{"messages":[{}]}', b'{"message":7}']
@@ -77,3 +77,11 @@ def test_no_answer_whatever_is_more_than_one_of_them(status, body, headers, one)
     assert found.words
     assert found.words.isprintable()
     assert found.wait is None or timedelta(0) <= found.wait <= timedelta(hours=24)
+
+
+def test_what_no_database_keeps_is_cleaned_out_of_an_answer():
+    """D18: NUL, lone surrogates, spelled or raw, and numbers that are none, in names and values however deep."""
+    body = b'{"a\\u0000":["x\\u0000y",{"n":NaN,"i":1e999,"z":"\\ud83d","ok":"\\ud83d\\ude00"}],"r":"\xed\xa0\xbd"}'
+    said = answer_json(body)
+    assert said["a"] == ["xy", {"n": None, "i": None, "z": "?", "ok": "\U0001f600"}]
+    assert said["r"].isascii()
