@@ -33,10 +33,12 @@ from crm.connectors.hubspot_answers import (
     BODY,
     IDENTITY,
     MARK,
+    Tie,
     as_text,
     field_of,
     results_of,
     seen,
+    tied,
     told,
     values_of,
 )
@@ -223,19 +225,23 @@ class HubSpot:
         return {"properties": values, "objectWriteTraceId": change.key}
 
     def _link(self, kind: ObjectKind, changes: Sequence[Change], wrote: Wrote) -> Wrote:
+        """Who belongs to whom. A tie that is refused fails its own record; who is refused unnamed is searched for."""
         failed: Wrote = {}
         for to, path in (("company", "companies"), ("person", "contacts")):
-            pairs = [
-                (change.key, {"from": {"id": one.external_id}, "to": {"id": change.links[to]}})
+            ties = [
+                Tie(change.key, one.external_id, change.links[to])
                 for change in changes
                 if isinstance(one := wrote.get(change.key), Written) and change.links.get(to)
             ]
-            for some in pieces(pairs, BATCH):
-                document = {"inputs": [pair for _key, pair in some]}
-                said = self._ask(partial(_associate, one=PATHS[kind], other=path, document=document))
-                if isinstance(said, Failure):
-                    failed |= {key: said for key, _pair in some}
+            for some in pieces(ties, BATCH):
+                said = by_halves(some, partial(self._tie, PATHS[kind], path))
+                failed |= {key: one for key, one in said.items() if isinstance(one, Failure)}
         return failed
+
+    def _tie(self, one: str, other: str, ties: Sequence[Tie]) -> dict[str, Any]:
+        document = {"inputs": [{"from": {"id": tie.here}, "to": {"id": tie.there}} for tie in ties]}
+        said = self._ask(partial(_associate, one=one, other=other, document=document), alone=len(ties) == 1)
+        return tied(ties, said)
 
     # --- asking -----------------------------------------------------------------------------------
 

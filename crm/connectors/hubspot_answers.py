@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from crm.connectors.base import Change, Seen, Written, Wrote, listed, rows_of
@@ -43,6 +44,46 @@ def told(kind: ObjectKind, changes: Sequence[Change], said: Any | Failure) -> Wr
         )
         wrote[change.key] = _failure(error)
     return wrote
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """A record of a batch, by our key and its id, and the id of what it belongs to."""
+
+    key: str
+    here: str
+    there: str
+
+
+def tied(ties: Sequence[Tie], said: Any | Failure) -> dict[str, Any]:
+    """Of each tie a failure, or nothing wrong. 207 names the bad ones; one that it does not name may be any."""
+    if isinstance(said, Failure):
+        return {tie.key: said for tie in ties}
+    found: dict[str, Any] = {tie.key: None for tie in ties}
+    errors = listed(said, "errors")
+    unnamed = None if errors or not _counted(said) else _refused(None)
+    for error in errors:
+        words = set(_leaves(error.get("context"))) | {str(error.get("id") or "")}
+        named = [t for t in ties if t.here in words] or [t for t in ties if t.there in words]
+        if named:
+            found |= dict.fromkeys((tie.key for tie in named), _refused(error))
+        else:
+            unnamed = _refused(error)
+    return found if unnamed is None else dict.fromkeys(found, unnamed)
+
+
+def _counted(said: Any) -> bool:
+    return isinstance(said, dict) and bool(said.get("numErrors"))
+
+
+def _refused(error: Mapping[str, Any] | None) -> Failure:
+    """A tie that was refused. What is not there may be the other end: no record of ours is buried for that."""
+    if error is None:
+        return Failure(
+            FailureClass.REJECTED, "HubSpot did not tie it to what it belongs to, and does not say why."
+        )
+    failure = _failure(error)
+    return replace(failure, kind=FailureClass.REJECTED) if failure.kind is FailureClass.GONE else failure
 
 
 def _is_about(kind: ObjectKind, change: Change, row: Mapping[str, Any]) -> bool:

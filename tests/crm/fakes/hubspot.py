@@ -29,6 +29,9 @@ class FakeHubSpot(FakeCrm):
         self._ids = count(101)
         self.records: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in OBJECTS}
         self.ties: set[tuple[str, str, str, str]] = set()
+        self.loners: set[str] = set()
+        """Ids of records that nothing is tied to."""
+        self.names_loners = True
         self.properties = {
             "contacts": [
                 _property("firstname"), _property("lastname"), _property("email"), _property("phone"),
@@ -78,9 +81,15 @@ class FakeHubSpot(FakeCrm):
             case ["POST", "crm", "v3", "objects", name, "search"]:
                 return 200, {"results": [one for one in self.living(name) if _found(one, asked.document)]}
             case ["POST", "crm", "v4", "associations", one, other, "batch", "associate", "default"]:
-                self.ties |= {(one, pair["from"]["id"], other, pair["to"]["id"]) for pair in inputs}
-                return 200, {"status": "COMPLETE", "results": []}
+                return self._associate(one, other, inputs)
         return 404, {"status": "error", "message": "resource not found", "correlationId": "c-2"}
+
+    def _associate(self, one: str, other: str, inputs: list[Any]) -> tuple[int, Any]:
+        good = [pair for pair in inputs if pair["from"]["id"] not in self.loners]
+        self.ties |= {(one, pair["from"]["id"], other, pair["to"]["id"]) for pair in good}
+        bad = [pair["from"]["id"] for pair in inputs if pair not in good]
+        named = [{"fromObjectId": [record]} for record in bad] if self.names_loners else [{} for _ in bad]
+        return _multi([], [_error("OBJECT_NOT_FOUND", "Cannot be tied", **context) for context in named])
 
     def _read(self, name: str, asked: Asked) -> tuple[int, Any]:
         by, archived = asked.document.get("idProperty"), asked.query.get("archived") in {"true", "True"}

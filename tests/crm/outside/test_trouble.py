@@ -128,6 +128,27 @@ def test_one_bad_record_holds_no_other_up_and_waits_for_a_change(either):
     assert len(living(either)) == 8
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_a_tie_that_hubspot_refuses_fails_its_own_record_alone(hubspot, named):
+    """D18: a partial error of the associations is no success, named or not, and buries nobody."""
+    people = [person(number) for number in range(6)]
+    hubspot.sync()
+    bad = people[4]
+    hubspot.fake.loners, hubspot.fake.names_loners = {hubspot.link(bad).external_id}, named
+    acme = company()
+    for one in people:
+        change(one, hubspot.clock.at, account=acme, engagement="active")
+    hubspot.sync()
+    assert len(hubspot.fake.ties) == 5
+    (job,) = hubspot.jobs
+    assert (job.object_id, job.state, job.failure) == (bad.pk, SyncJob.State.FAILED, "rejected")
+    assert hubspot.link(bad).tombstone_at is None
+    hubspot.fake.loners = set()
+    jobs_retry(jobs=[job], actor=ACTOR, at=hubspot.clock.at)
+    hubspot.sync()
+    assert (len(hubspot.fake.ties), hubspot.jobs) == (6, [])
+
+
 def test_a_record_that_breaks_the_other_side_does_not_stop_the_rest(either):
     """D18: a 500 for every batch that holds it: it ends alone, its attempts are its own."""
     for number in range(8):
