@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -61,6 +62,16 @@ _TYPES = {
     "SELECT": FieldType.CHOICE,
 }
 TARGETS = "taskTargets"
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What ties a task to a person or company: its own id, our key of the task, the task's id, what it names."""
+
+    key: str
+    task_key: str
+    task: str
+    names: dict[str, str]
 
 
 class Twenty:
@@ -164,17 +175,28 @@ class Twenty:
     def _link(self, kind: ObjectKind, changes: Sequence[Change], wrote: Wrote) -> Wrote:
         """A task's targets are records of their own, under ids that a second try meets again."""
         targets = [
-            {"id": own_id(f"{change.key}:{to}"), "taskId": task.external_id, self._target_name(to): other}
+            _Target(
+                own_id(f"{change.key}:{to}"), change.key, task.external_id, {self._target_name(to): other}
+            )
             for change in changes
             if kind is ObjectKind.TASK and isinstance(task := wrote.get(change.key), Written)
             for to, other in change.links.items()
         ]
-        if not targets:
-            return {}
-        said = self._ask("POST", f"batch/{TARGETS}?depth=0", targets)
-        if not isinstance(said, Failure) or _is_taken(said):  # taken: they stand there already
-            return {}
-        return {change.key: said for change in changes if change.links and change.key in wrote}
+        said = by_halves(targets, self._aim) if targets else {}
+        failed = ((target.task_key, said[target.key]) for target in targets)
+        return {task: one for task, one in failed if isinstance(one, Failure)}
+
+    def _aim(self, targets: Sequence[_Target]) -> dict[str, Any]:
+        """Make targets. One that stands there already refuses them all; alone it is pointed at what it is to name."""
+        records = [{"id": target.key, "taskId": target.task, **target.names} for target in targets]
+        said = self._ask("POST", f"batch/{TARGETS}?depth=0", records, alone=len(records) == 1)
+        if len(targets) == 1 and isinstance(said, Failure) and _is_taken(said):
+            said = self._ask("PATCH", f"{TARGETS}/{targets[0].key}?depth=0", targets[0].names, one=True)
+            if isinstance(said, Failure) and said.kind is FailureClass.GONE:
+                said = (
+                    None  # somebody took it off over there: it stays off, and the task is not gone for that
+                )
+        return dict.fromkeys((target.key for target in targets), said if isinstance(said, Failure) else None)
 
     def _target_name(self, to: str) -> str:
         """`personId` or, in newer workspaces, `targetPersonId`: as it was detected."""

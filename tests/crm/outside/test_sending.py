@@ -144,3 +144,24 @@ def test_a_company_that_comes_later_ties_the_people_who_are_there(either):
     (firm,) = either.fake.living("companies")
     assert either.link(ada).targets == {"company": firm["id"]}
     assert either.sync() == []
+
+
+def test_a_task_that_is_given_to_another_person_hangs_on_them_there(either):
+    """D18: the tie to the person before is changed, and does not keep the one to a company from being made."""
+    ada, grace = person(1), person(2, account=company())
+    todo = task(ada)
+    either.sync()
+    change(todo, either.clock.at, person=grace, account=grace.account)
+    either.sync()
+    mine, whom = either.link(todo).external_id, either.link(grace).external_id
+    (firm,) = either.fake.living("companies")
+    if either.row.kind == "twenty":
+        ties = either.fake.living("taskTargets")
+        assert {one["taskId"] for one in ties} == {mine}
+        assert sorted(one.get("targetPersonId") or one["targetCompanyId"] for one in ties) == sorted(
+            [whom, firm["id"]]
+        )
+    else:
+        assert ("tasks", mine, "contacts", whom) in either.fake.ties
+        assert ("tasks", mine, "companies", firm["id"]) in either.fake.ties
+    assert (either.jobs, either.sync()) == ([], [])
