@@ -36,6 +36,7 @@ from crm.connectors.hubspot_answers import (
     Tie,
     as_text,
     field_of,
+    has_more,
     results_of,
     seen,
     tied,
@@ -127,7 +128,7 @@ class HubSpot:
     def _by_domain(self, kind: ObjectKind, refs: Sequence[Ref], names: list[str]) -> Looked:
         values = [ref.identity for ref in refs if ref.identity]
         groups = [{"filters": [{"propertyName": "domain", "operator": "IN", "values": values}]}]
-        read = self._search(kind, groups, names) if values else []
+        read = self._search(kind, groups, names, whole=len(values) > 1) if values else []
         if isinstance(read, Failure):
             return dict.fromkeys((ref.key for ref in refs), read)
         rows = {str(values_of(row).get("domain")).lower(): row for row in reversed(read)}
@@ -170,12 +171,14 @@ class HubSpot:
         )
 
     def _search(
-        self, kind: ObjectKind, groups: list[dict[str, Any]], names: list[str]
+        self, kind: ObjectKind, groups: list[dict[str, Any]], names: list[str], *, whole: bool = False
     ) -> list[dict[str, Any]] | Failure:
+        """The first page; `whole`: when there are more, fewer are to be asked about at once."""
         document = {"filterGroups": groups, "properties": names, "limit": BATCH, "after": "0", "sorts": []}
-        return results_of(
-            self._ask(lambda api: _api(api, kind).search_api.do_search(document, _preload_content=False))
-        )
+        said = self._ask(lambda api: _api(api, kind).search_api.do_search(document, _preload_content=False))
+        if whole and has_more(said):
+            return Failure(FailureClass.REJECTED, "More records answer to this than fit into an answer.")
+        return results_of(said)
 
     # --- writing ----------------------------------------------------------------------------------
 

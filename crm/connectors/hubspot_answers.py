@@ -28,6 +28,12 @@ def results_of(said: Any | Failure) -> list[dict[str, Any]] | Failure:
     return said if isinstance(said, Failure) else rows_of(said, "results")
 
 
+def has_more(said: Any | Failure) -> bool:
+    """Whether an answer is one page of several."""
+    paging = said.get("paging") if isinstance(said, dict) else None
+    return isinstance(paging, dict) and bool(paging.get("next"))
+
+
 def told(kind: ObjectKind, changes: Sequence[Change], said: Any | Failure) -> Wrote:
     """What became of each record of a batch: 207 names the bad ones beside the good ones, in no order."""
     if isinstance(said, Failure):

@@ -79,7 +79,12 @@ class FakeHubSpot(FakeCrm):
                 deeds = {"update": self._update, "upsert": self._upsert, "create": self._create}
                 return self._read(name, asked) if verb == "read" else deeds[verb](name, inputs)
             case ["POST", "crm", "v3", "objects", name, "search"]:
-                return 200, {"results": [one for one in self.living(name) if _found(one, asked.document)]}
+                found, most = (
+                    [one for one in self.living(name) if _found(one, asked.document)],
+                    asked.document["limit"],
+                )
+                more = {"paging": {"next": {"after": str(most)}}} if len(found) > most else {}
+                return 200, {"total": len(found), "results": found[:most], **more}
             case ["POST", "crm", "v4", "associations", one, other, "batch", "associate", "default"]:
                 return self._associate(one, other, inputs)
         return 404, {"status": "error", "message": "resource not found", "correlationId": "c-2"}

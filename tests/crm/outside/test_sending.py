@@ -98,6 +98,19 @@ def test_who_is_there_already_is_met_by_address_and_not_doubled(either):
     assert "active" in str(there[0])
 
 
+def test_a_company_beyond_the_first_page_of_a_search_is_found_and_not_doubled(hubspot):
+    """D18: HubSpot lets many companies have one domain; a search shows a hundred."""
+    for _ in range(101):
+        hubspot.fake.add("companies", domain="busy.example", name="Busy")
+    old = hubspot.fake.add("companies", domain="quiet.example", name="Quiet")
+    quiet = company(slug="quiet", domain="quiet.example")
+    person(1, account=company(slug="busy", domain="busy.example"))
+    person(2, account=quiet)
+    hubspot.sync()
+    assert hubspot.link(quiet).external_id == old["id"]
+    assert (len(hubspot.fake.living("companies")), hubspot.jobs) == (102, [])
+
+
 def test_who_was_deleted_over_there_is_never_made_again(either):
     """D18: an upsert does not bring a person back, whether we knew the record or not."""
     known, stranger = person(1), person(2)
