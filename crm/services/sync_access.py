@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
+import structlog
 from django.conf import settings
+from django.db import DatabaseError
 
+from config.kit.errors import Refusal
 from config.kit.sealing import unseal
 from crm.connectors import connector_of
 from crm.connectors.base import Access, Connector
@@ -16,8 +20,12 @@ from crm.domain.sync.fields import Mapped, ObjectKind, RemoteField, remote_read,
 from crm.domain.sync.kinds import CrmKind
 from crm.models import Connection
 from crm.services.sync_budget import Pace, request_spend
+from crm.sync_errors import CrmNotReached
 
 TARGETS = "taskTargets"
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,17 @@ def connection_reach(*, connection: Connection, pace: Pace) -> Reached:
     )
     connector = connector_of(CrmKind(connection.kind), access)
     return Reached(connection, connector, mapping_of(connection))
+
+
+def sensibly(ask: Callable[[], T]) -> T:
+    """Call what asks a CRM while somebody waits. What our own code stumbles over is no answer: CrmNotReached."""
+    try:
+        return ask()
+    except (DatabaseError, Refusal):
+        raise
+    except Exception as error:
+        log.exception("crm_sync_stumbled")
+        raise CrmNotReached(f"We could not make sense of an answer ({type(error).__name__}).") from error
 
 
 def mapping_of(connection: Connection) -> dict[ObjectKind, Mapped]:

@@ -29,7 +29,7 @@ from crm.domain.sync.fields import (
 )
 from crm.domain.sync.kinds import TRAITS, CrmKind
 from crm.models import Connection, SyncJob
-from crm.services.sync_access import connection_reach, mapping_of, remote_of
+from crm.services.sync_access import connection_reach, mapping_of, remote_of, sensibly
 from crm.services.sync_budget import Pace
 from crm.services.sync_queueing import TASK
 from crm.sync_errors import CrmNotReached, TooManyConnections
@@ -163,7 +163,7 @@ def connection_detect(*, connection: Connection, actor: str, pace: Pace) -> Conn
     Asks over the network: never within a transaction. Raises CrmNotReached, SealingKeyMissing, NotFound.
     """
     reached = connection_reach(connection=connection, pace=pace)
-    found = reached.connector.detect()
+    found = sensibly(reached.connector.detect)
     if isinstance(found, Failure):
         raise CrmNotReached(found.words)
     at = pace.clock()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 from crm.domain.sync.failures import Failure
 from crm.domain.sync.fields import BY_NAME, Mapped, ObjectKind
 from crm.models import Connection, SyncJob
-from crm.services.sync_access import connection_reach, shown
+from crm.services.sync_access import connection_reach, sensibly, shown
 from crm.services.sync_budget import Pace
 from crm.services.sync_queueing import PAGE, is_dirty, links_of, sendable
 from crm.services.sync_sending import Plan, plans_make
@@ -48,7 +49,7 @@ class Preview:
 def sync_preview(*, connection: Connection, pace: Pace) -> list[Preview]:
     """Look the next dirty objects of each kind up and say what would be done. Some requests of the budget.
 
-    Asks over the network: never within a transaction. Raises SealingKeyMissing.
+    Asks over the network: never within a transaction. Raises CrmNotReached, SealingKeyMissing.
     """
     reached = connection_reach(connection=connection, pace=pace)
     found: list[Preview] = []
@@ -58,7 +59,8 @@ def sync_preview(*, connection: Connection, pace: Pace) -> list[Preview]:
         mapped = reached.mapping[kind]
         ids = _dirty(connection, kind, mapped)
         facts = facts_of(connection, kind, ids)
-        plans = plans_make(reached, kind, facts, links_of(connection, kind, ids), dict.fromkeys(ids, True))
+        links, tried = links_of(connection, kind, ids), dict.fromkeys(ids, True)
+        plans = sensibly(partial(plans_make, reached, kind, facts, links, tried))
         labels = labels_of(kind, ids)
         found += [_preview(kind, labels.get(pk, ""), mapped, plan) for pk, plan in plans.items()]
         if any(isinstance(plan, Failure) and plan.whole for plan in plans.values()):

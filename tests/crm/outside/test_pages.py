@@ -143,6 +143,22 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(either, signed_in, s
     assert SyncJob.objects.count() == 0
 
 
+def test_an_answer_that_nobody_can_make_sense_of_is_said_on_the_page(twenty, signed_in, superadmin):
+    """D18: reading the fields and the dry run have a sentence for it, and no broken page."""
+    person()
+    client = signed_in(superadmin)
+    twenty.fake.fail(
+        200, b'{"data":{"objects":[{"nameSingular":"person","fields":[{"name":"x","type":[]}]}]}}'
+    )
+    answer = client.post(page("connection_detect", twenty.row), follow=True)
+    assert "We could not make sense of an answer" in answer.content.decode()
+    twenty.fake.fail(200, b'{"data":{"people":[{"id":["x"]}]}}')
+    answer = client.post(page("connection_preview", twenty.row))
+    assert "We could not make sense of an answer" in answer.content.decode()
+    twenty.row.refresh_from_db()
+    assert "signetEngagement" in str(twenty.row.remote)
+
+
 def test_a_comparison_puts_right_what_drifted_and_shows_how_far_it_is(either, signed_in, superadmin):
     """D18: full resync with progress; what is right is not written again."""
     for number in range(3):

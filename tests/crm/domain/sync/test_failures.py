@@ -49,6 +49,7 @@ def test_an_answer_is_one_of_five_failures(status, body, one, kind):
         ({"retry-after": "Mon, 02 Mar 2026 09:31:00 GMT"}, b"{}", timedelta(minutes=1)),
         ({"retry-after": "9" * 400}, b"{}", timedelta(hours=24)),
         ({"retry-after": "soon"}, b"{}", None),
+        ({"retry-after": "Mon, 1 Jan 99999999999999999999 00:00:00 GMT"}, b"{}", None),
         ({}, b'{"policyName":"DAILY"}', timedelta(hours=1)),
     ],
 )
