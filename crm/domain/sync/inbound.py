@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -98,13 +99,19 @@ def _hubspot(entries: list[Any], at: datetime) -> Iterator[RemoteChange]:
             kind is None or entry.get("changeSource") == "INTEGRATION"
         ):  # that was ourselves, or another like us
             continue
-        key = str(entry.get("eventId") or "") or f"{verb}:{entry.get('objectId')}:{entry.get('occurredAt')}"
-        about = (f"hubspot:{key}"[:160], kind, str(entry["objectId"])[:100])
+        about = (_hubspot_key(entry), kind, str(entry["objectId"])[:100])
         when = _milliseconds(entry.get("occurredAt")) or at
         if verb in {"deletion", "privacyDeletion"}:
             yield RemoteChange(*about, when, deleted=True)
         elif verb == "propertyChange" and isinstance(entry.get("propertyName"), str):
             yield RemoteChange(*about, when, {entry["propertyName"]: entry.get("propertyValue")})
+
+
+def _hubspot_key(entry: Mapping[str, Any]) -> str:
+    """What tells an event from others. Its own number is not unique, says HubSpot; a second delivery has all alike."""
+    names = ("eventId", "subscriptionType", "objectTypeId", "objectId", "propertyName", "occurredAt")
+    text = json.dumps([str(entry.get(name)) for name in names])
+    return f"hubspot:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 # --- what Twenty says ---------------------------------------------------------------------------------

@@ -76,6 +76,26 @@ def test_what_only_they_changed_is_taken_once(synced, client):
     assert InboundChange.objects.count() == 1
 
 
+def test_changes_of_hubspot_with_one_number_are_kept_each(hubspot, client, settings):
+    """D18: its `eventId` is not unique; what is delivered twice is kept once all the same."""
+    hubspot.base_url = settings.BASE_URL
+    ada, grace = person(1), person(2)
+    hubspot.sync()
+    told = []
+    for one, name, value in ((ada, "jobTitle", "CTO"), (ada, "phone", "123"), (grace, "jobTitle", "CEO")):
+        record = hubspot.link(one).external_id
+        typed(hubspot, record, name, value)
+        told += event(hubspot, record, name, value, number=7)
+    again = [{**one, "attemptNumber": 1} for one in told]
+    for document in (told, again):
+        assert tell(client, hubspot, document).status_code == 200
+    hubspot.sync()
+    for one in (ada, grace):
+        one.refresh_from_db()
+    assert (ada.job_title, ada.phone, grace.job_title) == ("CTO", "123", "CEO")
+    assert InboundChange.objects.count() == 3
+
+
 @pytest.mark.parametrize("choice", ["ours", "theirs"])
 def test_what_both_changed_waits_for_somebody_and_then_goes_his_way(synced, client, choice):
     """D18: a conflict list rather than silent loss."""
