@@ -37,6 +37,7 @@ class Hidden(Operation):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if not is_shown():
+            self.headers: dict[str, str] = {}  # which methods there would be is nobody's business either
             raise NotFound
         super().initial(request, *args, **kwargs)
 

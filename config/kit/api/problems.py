@@ -64,10 +64,11 @@ def exception_handler(error: Exception, _context: Mapping[str, Any]) -> Response
 
 
 def response(refusal: Refusal) -> JsonResponse:
-    """The same document for plain Django views."""
+    """The same document for plain Django views, byte for byte: a path that is hidden looks like one that is not."""
     return JsonResponse(
-        document(refusal), status=refusal.status, headers=headers(refusal), content_type=CONTENT_TYPE
-    )
+        document(refusal), status=refusal.status, headers=headers(refusal), content_type=CONTENT_TYPE,
+        json_dumps_params={"separators": (",", ":"), "ensure_ascii": False},
+    )  # fmt: skip
 
 
 def refusal_of(error: Exception) -> Refusal | None:  # noqa: C901, PLR0911 - one table, a line a case

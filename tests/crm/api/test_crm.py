@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from crm.models import Task
@@ -15,7 +17,9 @@ def support(api, make_key):
     return api.as_(make_key("support"))
 
 
-def test_while_the_section_is_hidden_all_of_it_is_not_there(sysadmin, api, granted, make_person, make_task):
+def test_while_the_section_is_hidden_all_of_it_is_not_there(
+    sysadmin, api, client, granted, make_person, make_task
+):
     """D17: for a superadmin and a stranger alike."""
     person, task = make_person(), make_task()
     for caller in (sysadmin, api):
@@ -23,6 +27,18 @@ def test_while_the_section_is_hidden_all_of_it_is_not_there(sysadmin, api, grant
             assert caller.get(path).status_code == 404
         assert caller.post(TASKS, {"title": "x"}).status_code == 404
         assert caller.post(f"{TASKS}/{task.uid}/complete").status_code == 404
+    paths = (PEOPLE, TASKS, f"{TASKS}/{task.uid}", f"{TASKS}/{task.uid}/complete")
+    nothing = _said(client.get("/api/v1/crm/nothing"))
+    for method, path in itertools.product(("delete", "put", "options", "get"), paths):
+        answer = getattr(client, method)(path)
+        assert (answer.status_code, _said(answer)) == (404, nothing)
+
+
+def _said(answer):
+    """An answer without the id of its request."""
+    request = answer.headers["X-Request-ID"]
+    headers = {name: value for name, value in answer.headers.items() if value != request}
+    return headers, answer.content.replace(request.encode(), b"")
 
 
 def test_people_are_listed_found_and_read(support, crm_on, make_person, customer):
