@@ -13,7 +13,7 @@ from config.kit.errors import Conflict, NotFound
 from config.kit.locks import locked
 from crm.domain.sync.fields import ObjectKind
 from crm.models import Connection, CrmLink, SyncConflict, SyncJob, SyncRun
-from crm.services.sync_queueing import TASK, jobs_queue, sendable
+from crm.services.sync_queueing import TASK, jobs_queue, link_outdate, sendable
 from crm.services.sync_recording import person_take
 from crm.sync_errors import AlreadyComparing, ConflictSettled, SyncOff
 from history.domain.kinds import Kind
@@ -33,6 +33,8 @@ def conflict_settle(*, conflict: SyncConflict, choice: str, actor: str, at: date
     Raises ConflictSettled, NotTaken, NotFound.
     """
     with transaction.atomic():
+        # no batch is recorded meanwhile: it would write over what is decided
+        locked(Connection.objects.filter(pk=conflict.connection_id)).first()
         row = locked(SyncConflict.objects.filter(pk=conflict.pk)).select_related("connection").first()
         if row is None or choice not in {OURS, THEIRS}:
             raise NotFound
@@ -61,7 +63,7 @@ def _tell_link(link: CrmLink, row: SyncConflict, choice: str) -> None:
         link.insisted = sorted({*link.insisted, row.field})
     else:
         link.sent = {**link.sent, row.field: row.theirs}
-    link.digest = ""
+    link_outdate(link)
     link.save(update_fields=["insisted", "sent", "digest"])
 
 

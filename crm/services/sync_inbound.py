@@ -26,7 +26,7 @@ from crm.domain.sync.kinds import CrmKind
 from crm.domain.sync.payloads import Decision, as_theirs, decide
 from crm.models import Connection, CrmLink, InboundChange, SyncConflict
 from crm.services.sync_access import mapping_of, shown
-from crm.services.sync_queueing import TASK, jobs_queue
+from crm.services.sync_queueing import TASK, jobs_queue, link_outdate
 from crm.services.sync_recording import conflict_note, link_bury, person_take
 from crm.sync_facts import facts_of
 
@@ -165,7 +165,7 @@ def _compare(
         link.save(update_fields=["sent"])
         said.append(f"taken: {', '.join(sorted(take))}")
     if restore:
-        link.digest = ""
+        link_outdate(link)
         link.save(update_fields=["digest"])
         jobs_queue(connection=connection, kind=kind, ids=[link.object_id], at=at)
         said.append("ours is sent again")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
@@ -88,7 +89,7 @@ def _collect_page(
 
 
 def _queue_dirty(connection: Connection, kind: ObjectKind, ids: list[int], at: datetime) -> int:
-    dirty = _dirty(connection, kind, ids)
+    dirty = dirty_of(connection, kind, ids)
     if kind is ObjectKind.PERSON and ObjectKind.COMPANY in connection.sends:
         accounts = (
             Person.objects.filter(pk__in=dirty).exclude(account=None).values_list("account_id", flat=True)
@@ -97,7 +98,7 @@ def _queue_dirty(connection: Connection, kind: ObjectKind, ids: list[int], at: d
     return jobs_queue(connection=connection, kind=kind, ids=dirty, at=at, digests=dirty)
 
 
-def _dirty(connection: Connection, kind: ObjectKind, ids: list[int]) -> dict[int, str]:
+def dirty_of(connection: Connection, kind: ObjectKind, ids: list[int]) -> dict[int, str]:
     """Those that differ from what was last sent, with the hash of what they are now."""
     mapped = mapping_of(connection)[kind]
     links = links_of(connection, kind, ids)
@@ -106,7 +107,7 @@ def _dirty(connection: Connection, kind: ObjectKind, ids: list[int]) -> dict[int
 
 
 def _queue_companies(connection: Connection, accounts: list[int], at: datetime) -> int:
-    dirty = _dirty(connection, ObjectKind.COMPANY, accounts)
+    dirty = dirty_of(connection, ObjectKind.COMPANY, accounts)
     return jobs_queue(connection=connection, kind=ObjectKind.COMPANY, ids=dirty, at=at, digests=dirty)
 
 
@@ -122,6 +123,14 @@ def is_dirty(facts: Facts, mapped: Mapped, link: CrmLink | None) -> bool:
     return link.tombstone_at is None and link.digest != digest(facts, mapped)
 
 
+def link_outdate(link: CrmLink) -> None:
+    """Make its object dirty whatever it says: a hash that nothing has, another each time. The caller saves it.
+
+    A batch that is on its way sees by it, when it comes to an end, that it was asked for again.
+    """
+    link.digest = uuid4().hex
+
+
 def jobs_queue(
     *,
     connection: Connection,
@@ -132,6 +141,7 @@ def jobs_queue(
     digests: Mapping[int, str] | None = None,
 ) -> int:
     """Have these objects sent. One that waits keeps its row; one that failed is tried again once it has changed.
+    One that is on its way is looked at again at the end of its batch, if the connection is locked by both.
 
     Returns how many are new or tried again.
     """
@@ -162,7 +172,7 @@ def account_follow(event: Event, *, at: datetime) -> None:
     account = Account.objects.filter(customer_id=event.account).first()
     if account is None:
         return
-    for connection in Connection.objects.filter(enabled=True):
+    for connection in locked(Connection.objects.filter(enabled=True)).order_by("pk"):
         if ObjectKind.COMPANY in connection.sends and _queue_companies(connection, [account.pk], at):
             enqueue(TASK)
 

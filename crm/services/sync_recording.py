@@ -20,7 +20,7 @@ from crm.domain.sync.retrying import next_try
 from crm.models import Connection, CrmLink, Person, SyncConflict, SyncJob
 from crm.services.people import person_update
 from crm.services.sync_access import shown
-from crm.services.sync_queueing import followers_queue
+from crm.services.sync_queueing import dirty_of, followers_queue, jobs_queue
 from crm.sync_facts import facts_of, names_split
 from history.domain.kinds import Kind
 from history.services import record
@@ -33,6 +33,15 @@ RECORDS = Counter("signet_crm_sync_records", "Records of the CRM sync by outcome
 PARTICULARS = ("phone", "job_title", "company")
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What stood in the tables when the decision was made: the link's hash, fields to insist on, open conflicts."""
+
+    digest: str = ""
+    insisted: frozenset[str] = frozenset()
+    disputed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +58,7 @@ class Done:
     disputed: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     is_new: bool = False
     was_sent: bool = False
+    known: Known = Known()
 
 
 def takes_apply(*, connection: Connection, kind: ObjectKind, done: Mapping[int, Done], at: datetime) -> None:
@@ -81,7 +91,8 @@ def batch_record(
 ) -> bool:
     """Write down what came of a batch; True when the connection is to be left alone for a while.
 
-    What arrived is written down also when the claim has lapsed meanwhile: it did arrive.
+    What arrived is written down also when the claim has lapsed meanwhile: it did arrive. What changed here while
+    it was on its way is due again at once.
     """
     with transaction.atomic():
         connection = locked(Connection.objects.filter(pk=connection_id)).get()
@@ -91,10 +102,11 @@ def batch_record(
             pk for pk, one in done.items() if one.external_id and one.failure is None and not one.deleted
         ]
         news = _link_all(connection, kind, {pk: done[pk] for pk in arrived}, at)
+        dirty = dirty_of(connection, kind, list(done))
         for pk, one in done.items():
             if pk in news.refused:
                 one = Done(failure=news.refused[pk], digest=one.digest)  # noqa: PLW2901 - it did not come to be ours
-            _end(_Object(connection, kind, pk), mine.get(pk), one, at)
+            _end(_Object(connection, kind, pk, dirty.get(pk, "")), mine.get(pk), one, at)
         followers_queue(connection=connection, kind=kind, ids=news.new, at=at)
         return _judge(connection, done, at)
 
@@ -126,9 +138,11 @@ def _link_all(connection: Connection, kind: ObjectKind, done: Mapping[int, Done]
         link = links.get(pk) or CrmLink(connection=connection, kind=kind, object_id=pk)
         if not link.external_id:
             news.new.append(pk)
-        link.external_id, link.digest, link.synced_at = one.external_id, one.digest, at
+        if link.digest == one.known.digest:  # else it was asked for again since
+            link.digest = one.digest
+        link.external_id, link.synced_at = one.external_id, at
         link.sent, link.targets = {**link.sent, **one.agreed}, dict(one.targets)
-        link.insisted, link.tombstone_at = [], None
+        link.insisted = [name for name in link.insisted if name not in one.known.insisted]
         link.save()
         holders[one.external_id] = link
     return news
@@ -136,9 +150,12 @@ def _link_all(connection: Connection, kind: ObjectKind, done: Mapping[int, Done]
 
 @dataclass(frozen=True, slots=True)
 class _Object:
+    """`dirty`: the hash of what it is at this moment, where that is not what was sent."""
+
     connection: Connection
     kind: ObjectKind
     pk: int
+    dirty: str
 
 
 def _end(about: _Object, job: SyncJob | None, one: Done, at: datetime) -> None:
@@ -149,10 +166,23 @@ def _end(about: _Object, job: SyncJob | None, one: Done, at: datetime) -> None:
     RECORDS.labels("deleted" if one.deleted else "sent" if one.was_sent else "clean").inc()
     if one.deleted:
         _bury(about, one.external_id, at)
+    elif about.dirty:  # what is disputed shows when it is looked at again
+        _again(about, job, at)
+        return
     elif one.external_id:
         _dispute(about, one, at)
     if job is not None:
         job.delete()
+
+
+def _again(about: _Object, job: SyncJob | None, at: datetime) -> None:
+    """It changed while it was on its way."""
+    if job is None:
+        jobs_queue(connection=about.connection, kind=about.kind, ids=[about.pk], at=at)
+        return
+    job.state, job.attempts, job.due_at, job.claimed_at = SyncJob.State.WAITING, 0, at, None
+    job.failure, job.message, job.run = "", "", None
+    job.save()
 
 
 def _fail(about: _Object, job: SyncJob | None, one: Done, failure: Failure, at: datetime) -> None:
@@ -168,6 +198,9 @@ def _fail(about: _Object, job: SyncJob | None, one: Done, failure: Failure, at: 
     if not (failure.whole or failure.skipped):
         again = next_try(failure, made=job.attempts + 1, seed=f"{about.kind}:{about.pk}", at=at)
         job.attempts += again is None or again.counts
+        if again is None and about.dirty not in {"", one.digest}:
+            _again(about, job, at)
+            return
         if again is None:
             job.state, job.refused = SyncJob.State.FAILED, one.digest
         else:
@@ -207,7 +240,7 @@ def _dispute(about: _Object, one: Done, at: datetime) -> None:
         conflict_note(
             connection=connection, kind=kind, object_id=pk, name=name, ours=ours, theirs=theirs, at=at
         )
-    settled = [row.pk for name, row in known.items() if name not in one.disputed]
+    settled = [row.pk for name, row in known.items() if name in one.known.disputed - set(one.disputed)]
     if settled:
         SyncConflict.objects.filter(pk__in=settled).update(
             resolution=SyncConflict.Resolution.MOOT, resolved_by=ACTOR, resolved_at=at

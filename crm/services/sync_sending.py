@@ -25,7 +25,7 @@ from crm.models import Connection, CrmLink, SyncConflict, SyncJob
 from crm.services.sync_access import Reached, connection_reach
 from crm.services.sync_budget import Pace
 from crm.services.sync_queueing import is_dirty, links_of
-from crm.services.sync_recording import Done, batch_record, takes_apply
+from crm.services.sync_recording import Done, Known, batch_record, takes_apply
 from crm.sync_facts import facts_of
 
 log = structlog.get_logger(__name__)
@@ -64,6 +64,7 @@ class Plan:
     take: Mapping[str, Any]
     disputed: Mapping[str, tuple[Any, Any]]
     links: Mapping[str, str]
+    known: Known
 
     @property
     def is_needless(self) -> bool:
@@ -229,7 +230,8 @@ def _plan(mapped: Mapped, pair: _Pair, disputed: set[str]) -> Plan:
                 agreed[name] = ours
     new_links = {to: other for to, other in facts.links.items() if not link or link.targets.get(to) != other}
     editable = {name: value for name, value in agreed.items() if BY_NAME[kind, name].editable}
-    return Plan(facts, ref, seen, send, editable, take, conflicts, new_links)
+    known = Known(link.digest if link else "", frozenset(insisted), frozenset(disputed))
+    return Plan(facts, ref, seen, send, editable, take, conflicts, new_links, known)
 
 
 def _write(reached: Reached, kind: ObjectKind, mapped: Mapped, plans: Mapping[int, Plan]) -> dict[int, Done]:
@@ -274,4 +276,5 @@ def _success(mapped: Mapped, plan: Plan, written: Written) -> Done:
         disputed=plan.disputed,
         is_new=not plan.seen.external_id,
         was_sent=not plan.is_needless,
+        known=plan.known,
     )

@@ -137,3 +137,15 @@ def change(row, at, **values):
     """What a service does to a row: the values and the instant of the change."""
     type(row).objects.filter(pk=row.pk).update(**values, changed_at=at)
     row.refresh_from_db()
+
+
+def meanwhile(outside, deed, *, on):
+    """The pace of a worker in whose way something comes: `deed`, once it has asked for what has `on` in it."""
+    deeds, before = [deed], len(outside.fake.asked)
+
+    def clock():
+        if deeds and any(on in one.line for one in outside.fake.asked[before:]):
+            deeds.pop()()
+        return outside.clock.at
+
+    return Pace(clock=clock, patience=timedelta(hours=1), sleep=outside.wait)
