@@ -28,6 +28,11 @@ class ConflictSettled(Conflict):
     title = "Somebody has decided this already."
 
 
+class NotTaken(Conflict):
+    code = "not_taken"
+    title = "What stands over there cannot be written here: our own rules refuse it."
+
+
 class TooManyConnections(Conflict):
     code = "too_many_connections"
     title = "No more outside CRMs can be connected."

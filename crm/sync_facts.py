@@ -13,6 +13,7 @@ from crm.domain.sync.payloads import Facts
 from crm.domain.words import ONGOING
 from crm.models import Connection, CrmLink, Person, Task
 
+NEXT = "Next: "
 External = dict[tuple[str, int], str]
 
 
@@ -119,7 +120,7 @@ def _person(row: Person, external: External) -> Facts:
 
 
 def _task(row: Task, external: External) -> Facts:
-    text = "\n\n".join(part for part in (row.text, row.next_action and f"Next: {row.next_action}") if part)
+    text = "\n\n".join(part for part in (row.text, row.next_action and f"{NEXT}{row.next_action}") if part)
     return Facts(
         kind=ObjectKind.TASK,
         object_id=row.pk,
@@ -128,6 +129,11 @@ def _task(row: Task, external: External) -> Facts:
         values={"title": row.title, "text": text, "status": row.status, "due": row.due_on},
         links=_links(external, person=row.person_id, company=row.account_id),
     )
+
+
+def text_alone(text: str, next_action: str) -> str:
+    """The text of a task without what is next, which stands at its end over there."""
+    return text.strip().removesuffix(f"{NEXT}{next_action}").rstrip() if next_action else text.strip()
 
 
 def names_split(name: str) -> tuple[str, str]:

@@ -9,22 +9,17 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from config.kit.enqueue import enqueue
-from config.kit.errors import Conflict, NotFound
+from config.kit.errors import NotFound
 from config.kit.locks import locked
 from crm.domain.sync.fields import ObjectKind
 from crm.models import Connection, CrmLink, SyncConflict, SyncJob, SyncRun
 from crm.services.sync_queueing import TASK, jobs_queue, link_outdate, sendable
-from crm.services.sync_recording import person_take
-from crm.sync_errors import AlreadyComparing, ConflictSettled, SyncOff
+from crm.services.sync_taking import values_take
+from crm.sync_errors import AlreadyComparing, ConflictSettled, NotTaken, SyncOff
 from history.domain.kinds import Kind
 from history.services import record
 
 OURS, THEIRS = SyncConflict.Resolution.OURS, SyncConflict.Resolution.THEIRS
-
-
-class NotTaken(Conflict):
-    code = "not_taken"
-    title = "What stands over there cannot be written here: our own rules refuse it."
 
 
 def conflict_settle(*, conflict: SyncConflict, choice: str, actor: str, at: datetime) -> SyncConflict:
@@ -43,9 +38,10 @@ def conflict_settle(*, conflict: SyncConflict, choice: str, actor: str, at: date
         link = CrmLink.objects.filter(
             connection=row.connection, kind=row.kind, object_id=row.object_id
         ).first()
-        if choice == THEIRS and not person_take(
-            connection=row.connection, object_id=row.object_id, values={row.field: row.theirs}, at=at
-        ):
+        if choice == THEIRS and not values_take(
+            connection=row.connection, kind=ObjectKind(row.kind), object_id=row.object_id,
+            values={row.field: row.theirs}, at=at,
+        ):  # fmt: skip
             raise NotTaken
         if link is not None:
             _tell_link(link, row, choice)

@@ -23,11 +23,12 @@ from crm.domain.sync.inbound import (
     twenty_signed,
 )
 from crm.domain.sync.kinds import CrmKind
-from crm.domain.sync.payloads import Decision, as_theirs, decide
+from crm.domain.sync.payloads import Decision, Facts, as_theirs, decide
 from crm.models import Connection, CrmLink, InboundChange, SyncConflict
 from crm.services.sync_access import mapping_of, shown
 from crm.services.sync_queueing import TASK, jobs_queue, link_outdate
-from crm.services.sync_recording import conflict_note, link_bury, person_take
+from crm.services.sync_recording import conflict_note, link_bury
+from crm.services.sync_taking import values_take
 from crm.sync_facts import facts_of
 
 BATCH = 100
@@ -144,12 +145,12 @@ def _compare(
     facts = facts_of(connection, kind, [link.object_id]).get(link.object_id)
     if facts is None:
         return "There is nothing of ours behind it any more."
-    take, said, restore = {}, list[str](), False
+    take, said, restore = dict[str, tuple[Any, Any]](), list[str](), False
     for name, ours, theirs, rule in _told(connection, kind, facts.values, values):
         decision = decide(kind, name, rule, ours=ours, sent=link.sent.get(name), theirs=theirs)
         match decision:
             case Decision.TAKE:
-                take[name] = theirs
+                take[name] = (ours, theirs)
             case Decision.CONFLICT:
                 conflict_note(
                     connection=connection, kind=kind, object_id=link.object_id, name=name,
@@ -158,18 +159,37 @@ def _compare(
                 said.append(f"{name}: both changed")
             case Decision.SEND:
                 restore = True
-    if take and not person_take(connection=connection, object_id=link.object_id, values=take, at=at):
-        return "Our own rules refuse what stands there."
-    if take:
-        link.sent = {**link.sent, **take}
-        link.save(update_fields=["sent"])
-        said.append(f"taken: {', '.join(sorted(take))}")
+    said += _take(link, kind, facts, take, at)
     if restore:
         link_outdate(link)
         link.save(update_fields=["digest"])
         jobs_queue(connection=connection, kind=kind, ids=[link.object_id], at=at)
         said.append("ours is sent again")
     return "; ".join(said)[:200] or "As it is here."
+
+
+def _take(
+    link: CrmLink, kind: ObjectKind, facts: Facts, take: Mapping[str, tuple[Any, Any]], at: datetime
+) -> list[str]:
+    """What is refused here, or changed this moment, is for somebody to decide."""
+    if not take:
+        return []
+    about: dict[str, Any] = {
+        "connection": link.connection,
+        "kind": kind,
+        "object_id": link.object_id,
+        "at": at,
+    }
+    theirs = {name: value for name, (_ours, value) in take.items()}
+    taken = values_take(values=theirs, planned=facts.values, **about)
+    refused = sorted(set(take) - taken)
+    for name in refused:
+        conflict_note(name=name, ours=take[name][0], theirs=theirs[name], **about)
+    if taken:
+        link.sent = {**link.sent, **{name: theirs[name] for name in taken}}
+        link.save(update_fields=["sent"])
+    said = [f"taken: {', '.join(sorted(taken))}"] if taken else []
+    return said + [f"{name}: our own rules refuse it" for name in refused]
 
 
 def _told(

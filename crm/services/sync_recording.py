@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
 from django.db import transaction
 from prometheus_client import Counter
 
-from config.kit import actors
-from config.kit.errors import Refusal
 from config.kit.locks import locked
 from crm.domain.sync.failures import Failure, FailureClass
-from crm.domain.sync.fields import ObjectKind
+from crm.domain.sync.fields import Mapped, ObjectKind
+from crm.domain.sync.payloads import Facts, as_theirs, digest
 from crm.domain.sync.retrying import next_try
-from crm.models import Connection, CrmLink, Person, SyncConflict, SyncJob
-from crm.services.people import person_update
+from crm.models import Connection, CrmLink, SyncConflict, SyncJob
 from crm.services.sync_access import shown
 from crm.services.sync_queueing import dirty_of, followers_queue, jobs_queue
-from crm.sync_facts import facts_of, names_split
+from crm.services.sync_taking import ACTOR, values_take
+from crm.sync_facts import facts_of
 from history.domain.kinds import Kind
 from history.services import record
 
-ACTOR = actors.system("crm-sync")
 FIRST_HOLD = timedelta(seconds=30)
 LONGEST_HOLD = timedelta(minutes=30)
 MOST_FAILING = 12
 RECORDS = Counter("signet_crm_sync_records", "Records of the CRM sync by outcome", ["outcome"])
-PARTICULARS = ("phone", "job_title", "company")
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +53,44 @@ class Done:
     is_new: bool = False
     was_sent: bool = False
     known: Known = Known()
+    facts: Facts | None = None
 
 
-def takes_apply(*, connection: Connection, kind: ObjectKind, done: Mapping[int, Done], at: datetime) -> None:
-    """Write what was taken from over there into our people. One that refuses keeps ours; it is told in the log."""
-    for pk, one in done.items():
-        if kind is ObjectKind.PERSON and one.take and one.failure is None:
-            person_take(connection=connection, object_id=pk, values=one.take, at=at)
+def takes_apply(
+    *, connection: Connection, mapped: Mapped, done: Mapping[int, Done], at: datetime
+) -> dict[int, Done]:
+    """Write what was taken from over there into our objects; return what became of each then.
+
+    What our rules refuse, or somebody changed here since it was decided, is not agreed on: it is disputed.
+    """
+    return {
+        pk: _taken(connection, mapped, pk, one, at) if one.take and one.failure is None else one
+        for pk, one in done.items()
+    }
 
 
-def person_take(*, connection: Connection, object_id: int, values: Mapping[str, Any], at: datetime) -> bool:
-    """Write values of an outside CRM, by our names, into a person. False when our rules refuse them."""
-    person = Person.objects.filter(pk=object_id).first()
-    if person is None:
-        return False
-    given: dict[str, Any] = {name: str(values[name] or "") for name in PARTICULARS if name in values}
-    if {"first_name", "last_name"} & set(values):
-        first, last = names_split(person.name)
-        first, last = str(values.get("first_name", first) or ""), str(values.get("last_name", last) or "")
-        given["name"] = f"{first} {last}".strip()
-    try:
-        person_update(person=person, changes=given, actor=ACTOR, at=at)
-    except Refusal as refusal:
-        log.warning("crm_sync_not_taken", connection=connection.pk, person=object_id, code=refusal.code)
-        return False
-    return True
+def _taken(connection: Connection, mapped: Mapped, pk: int, one: Done, at: datetime) -> Done:
+    facts = one.facts
+    if facts is None:
+        return one
+    kind = facts.kind
+    taken = values_take(
+        connection=connection, kind=kind, object_id=pk, values=one.take, planned=facts.values, at=at
+    )
+    left = {
+        name: (as_theirs(kind, name, facts.values.get(name), mapped[name]), theirs)
+        for name, theirs in one.take.items()
+        if name not in taken
+    }
+    if not left:
+        return one
+    values = {**facts.values, **{name: one.take[name] for name in taken}}
+    return replace(
+        one,
+        digest=digest(replace(facts, values=values), mapped),
+        agreed={name: value for name, value in one.agreed.items() if name not in left},
+        disputed={**one.disputed, **left},
+    )
 
 
 def batch_record(

@@ -81,7 +81,7 @@ def batch_send_next(*, connection_id: int, pace: Pace) -> Step:
     if batch is None:
         return Step.IDLE
     done = _work_safely(reached, batch)
-    takes_apply(connection=connection, kind=batch.kind, done=done, at=pace.clock())
+    done = takes_apply(connection=connection, mapped=reached.mapping[batch.kind], done=done, at=pace.clock())
     held = batch_record(
         connection_id=connection_id, kind=batch.kind, since=batch.since, done=done, at=pace.clock()
     )
@@ -277,4 +277,5 @@ def _success(mapped: Mapped, plan: Plan, written: Written) -> Done:
         is_new=not plan.seen.external_id,
         was_sent=not plan.is_needless,
         known=plan.known,
+        facts=plan.facts,
     )

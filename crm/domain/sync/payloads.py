@@ -85,6 +85,15 @@ def _plain(word: str) -> str:
     return "".join(c for c in word.lower() if c.isalnum())
 
 
+def status_read(value: Any) -> str | None:
+    """Which status of ours theirs is; None for what says nothing to us."""
+    plain = _plain(str(value))
+    return next(
+        (ours for ours, called in TASK_STATUS.items() if plain in {_plain(word) for word in (*called, ours)}),
+        None,
+    )
+
+
 def _plain_number(value: Any) -> Any:
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
