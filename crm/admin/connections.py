@@ -190,7 +190,9 @@ class ConnectionAdmin(SectionGuard, RecordAdmin[Connection]):
             template="admin/crm/mapping.html",
             consequences=(
                 "What you choose stays when the fields are read again.",
-                "Where ours wins and somebody typed over there, the field comes to the list of conflicts first.",
+                "Where ours wins and somebody typed over there, what people type comes to the list of conflicts first.",
+                "Facts of ours, such as the engagement, are written over.",
+                "A task whose status changed only over there changes here, too.",
             ),
         )  # fmt: skip
 

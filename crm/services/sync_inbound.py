@@ -28,7 +28,7 @@ from crm.models import Connection, CrmLink, InboundChange, SyncConflict
 from crm.services.sync_access import mapping_of, shown
 from crm.services.sync_queueing import TASK, jobs_queue, link_outdate
 from crm.services.sync_recording import conflict_note, link_bury
-from crm.services.sync_taking import values_take
+from crm.services.sync_taking import CUT, values_take
 from crm.sync_facts import facts_of
 
 BATCH = 100
@@ -197,5 +197,7 @@ def _told(
 ) -> Iterator[tuple[str, Any, Any, Rule]]:
     """Of the fields that were told of, those that are mapped: our name, ours in their form, theirs, the rule."""
     for name, target in mapping_of(connection)[kind].items():
-        if target.to in values and (kind, name) in BY_NAME:
+        said = values.get(target.to)
+        was_cut = isinstance(said, str) and len(said) >= CUT  # the next look sees the whole of it
+        if target.to in values and not was_cut and (kind, name) in BY_NAME:
             yield name, as_theirs(kind, name, facts.get(name), target), values[target.to], target.rule

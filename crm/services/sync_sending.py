@@ -229,7 +229,7 @@ def _plan(mapped: Mapped, pair: _Pair, disputed: set[str]) -> Plan:
             case Decision.KEEP if same(ours, theirs):
                 agreed[name] = ours
     new_links = {to: other for to, other in facts.links.items() if not link or link.targets.get(to) != other}
-    editable = {name: value for name, value in agreed.items() if BY_NAME[kind, name].editable}
+    editable = {name: value for name, value in agreed.items() if BY_NAME[kind, name].is_typed}
     known = Known(link.digest if link else "", frozenset(insisted), frozenset(disputed))
     return Plan(facts, ref, seen, send, editable, take, conflicts, new_links, known)
 

@@ -23,7 +23,7 @@ class ObjectKind(StrEnum):
 class Rule(StrEnum):
     """Who wins in a field."""
 
-    ALWAYS = "always"  # ours; what was typed over there becomes a conflict
+    ALWAYS = "always"  # ours; what people typed over there becomes a conflict
     IF_EMPTY = "if_empty"  # theirs; ours goes where nothing stands
     NEVER = "never"  # not sent at all
 
@@ -41,7 +41,9 @@ class FieldType(StrEnum):
 class Field:
     """One of our fields. `names` are those it may have over there, the best first; `.` leads into a part.
 
-    `editable`: people type it, here and there, so that both may have changed it. The others are facts of ours.
+    `editable`: people type it, here and there, so that both may have changed it. The others are facts of ours;
+    `shared` ones are typed over there all the same, so that ours does not win over it unasked, and `followed` ones
+    are taken when only they changed it.
     """
 
     kind: ObjectKind
@@ -50,6 +52,13 @@ class Field:
     names: tuple[str, ...]
     rule: Rule = Rule.ALWAYS
     editable: bool = False
+    shared: bool = False
+    followed: bool = False
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether what both sides agreed on is remembered."""
+        return self.editable or self.shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +106,7 @@ def _other(kind: ObjectKind, name: str, label: str, *names: str, **more: Any) ->
 FIELDS: tuple[Field, ...] = (
     _typed("first_name", "First name", "name.firstName", "firstname"),
     _typed("last_name", "Last name", "name.lastName", "lastname"),
-    _person("email", "E-mail", "emails.primaryEmail", "email"),
+    _person("email", "E-mail", "emails.primaryEmail", "email", shared=True),
     _typed("phone", "Phone", "phones.primaryPhoneNumber", "phone"),
     _typed("job_title", "Job title", "jobTitle", "jobtitle"),
     _typed("company", "Company, as typed", "signetCompany", "company"),
@@ -115,14 +124,14 @@ FIELDS: tuple[Field, ...] = (
     _own("last_campaign", "Last campaign", "LastCampaign"),
     _own("consent", "Consent", "Consent"),
     _own("account", "Account", "Account"),
-    _other(ObjectKind.COMPANY, "name", "Name", "name", rule=Rule.IF_EMPTY),
-    _other(ObjectKind.COMPANY, "domain", "Domain", "domainName.primaryLinkUrl", "domain"),
+    _other(ObjectKind.COMPANY, "name", "Name", "name", rule=Rule.IF_EMPTY, shared=True),
+    _other(ObjectKind.COMPANY, "domain", "Domain", "domainName.primaryLinkUrl", "domain", shared=True),
     _other(ObjectKind.COMPANY, "customer_id", "Customer id", "signetCustomerId", "customerId"),
     _other(ObjectKind.COMPANY, "account_kind", "Kind", "signetAccountKind", "accountKind"),
-    _other(ObjectKind.TASK, "title", "Title", "title", "hs_task_subject"),
-    _other(ObjectKind.TASK, "text", "Text", "bodyV2.markdown", "body", "hs_task_body"),
-    _other(ObjectKind.TASK, "status", "Status", "status", "hs_task_status"),
-    _other(ObjectKind.TASK, "due", "Due", "dueAt", "hs_timestamp"),
+    _other(ObjectKind.TASK, "title", "Title", "title", "hs_task_subject", shared=True),
+    _other(ObjectKind.TASK, "text", "Text", "bodyV2.markdown", "body", "hs_task_body", shared=True),
+    _other(ObjectKind.TASK, "status", "Status", "status", "hs_task_status", shared=True, followed=True),
+    _other(ObjectKind.TASK, "due", "Due", "dueAt", "hs_timestamp", shared=True),
 )
 BY_NAME: dict[tuple[ObjectKind, str], Field] = {(field.kind, field.name): field for field in FIELDS}
 IDENTITY = {ObjectKind.PERSON: "email", ObjectKind.COMPANY: "domain"}

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any
 
-from crm.domain.sync.fields import BY_NAME, IDENTITY, FieldType, Mapped, ObjectKind, Rule, Target
+from crm.domain.sync.fields import BY_NAME, IDENTITY, Field, FieldType, Mapped, ObjectKind, Rule, Target
 
 LONGEST_TEXT = 10_000
 TASK_STATUS = {
@@ -136,19 +136,29 @@ _WRITERS: dict[FieldType, Callable[[Any], Any]] = {
 def decide(kind: ObjectKind, name: str, rule: Rule, *, ours: Any, sent: Any, theirs: Any) -> Decision:
     """What to do about one field. `sent` is what both sides held when they last agreed; None: they never did.
 
-    Facts of ours just follow their rule. Where people type on both sides, the side that did not change since
+    Facts of ours just follow their rule, but for those that people type over there all the same.
+    Where people type on both sides, the side that did not change since
     gives way; where both did, or where they never agreed and ours would have to win, a person decides.
     """
     if same(ours, theirs) or (rule is Rule.NEVER and name != IDENTITY.get(kind)):
         return Decision.KEEP
     if not BY_NAME[kind, name].editable:
-        return Decision.SEND if rule is not Rule.IF_EMPTY or empty(theirs) else Decision.KEEP
+        return _of_fact(BY_NAME[kind, name], rule, ours, sent, theirs)
     if sent is None:
         return _first_meeting(rule, ours, theirs)
     if same(theirs, sent):  # ours changed
         return Decision.SEND if rule is Rule.ALWAYS or empty(theirs) else Decision.KEEP
     only_theirs = same(ours, sent) and rule is not Rule.ALWAYS and not empty(theirs)
     return Decision.TAKE if only_theirs else Decision.CONFLICT
+
+
+def _of_fact(field: Field, rule: Rule, ours: Any, sent: Any, theirs: Any) -> Decision:
+    typed_there = field.shared and sent is not None and not same(theirs, sent)
+    if typed_there and field.followed and same(ours, sent) and not empty(theirs):
+        return Decision.TAKE
+    if rule is Rule.IF_EMPTY:
+        return Decision.SEND if empty(theirs) else Decision.KEEP
+    return Decision.CONFLICT if typed_there else Decision.SEND
 
 
 def _first_meeting(rule: Rule, ours: Any, theirs: Any) -> Decision:
@@ -164,7 +174,9 @@ def empty(value: Any) -> bool:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values say the same, however each side writes it: 3 and "3", with and without milliseconds."""
+    """Whether two values say the same, however each side writes it: 3 and "3", with and without milliseconds, whatever
+    its lines end with.
+    """
     if empty(one) or empty(other):
         return empty(one) and empty(other)
     return _spelling(one) == _spelling(other)
@@ -178,9 +190,9 @@ def _spelling(value: Any) -> str:
     if number is not None:
         return number
     instant = _read_instant(text)
-    return (
-        instant if instant is not None else text.rstrip("/").removeprefix("https://").removeprefix("http://")
-    )
+    if instant is not None:
+        return instant
+    return " ".join(text.rstrip("/").removeprefix("https://").removeprefix("http://").split())
 
 
 def _number(text: str) -> str | None:

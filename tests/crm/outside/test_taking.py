@@ -8,7 +8,8 @@ from crm.models import SyncConflict
 from crm.services.sync_deciding import NotTaken, conflict_settle
 from crm.services.sync_queueing import changes_collect
 from crm.services.sync_sending import batch_send_next
-from tests.crm.outside.conftest import ACTOR, change, meanwhile, person
+from crm.services.tasks import task_move
+from tests.crm.outside.conftest import ACTOR, change, meanwhile, person, task
 
 pytestmark = pytest.mark.enable_socket
 
@@ -53,3 +54,39 @@ def test_what_staff_typed_while_theirs_was_looked_at_is_not_written_over(twenty)
     ada.refresh_from_db()
     assert ada.phone == "3"
     assert open_conflicts() == [("phone", "3", "2")]
+
+
+def test_a_task_that_is_done_over_there_is_done_here_and_its_words_are_in_dispute(either):
+    """D18: nobody opens it again over there, and what somebody typed is not written over unasked."""
+    ada = person()
+    todo = task(ada)
+    either.sync()
+    hub = either.row.kind == "hubspot"
+    (there,) = either.fake.living("tasks")
+    there, contact = (there["properties"], either.fake.contact(ada.email)["properties"]) if hub else (
+        there, either.fake.person(ada.email))  # fmt: skip
+    status, title = ("hs_task_status", "hs_task_subject") if hub else ("status", "title")
+    there.update({status: "COMPLETED" if hub else "DONE", title: "Ring them"})
+    contact.update({"email": "ada@new.example"} if hub else {"emails": {"primaryEmail": "ada@new.example"}})
+    change(todo, either.clock.at, text="They called.")
+    change(ada, either.clock.at, engagement="active")
+    either.sync()
+    todo.refresh_from_db()
+    assert (todo.status, todo.ended_by) == ("done", "system:crm-sync")
+    assert there[status] in {"COMPLETED", "DONE"}
+    assert open_conflicts() == [
+        ("email", "ada1@acme.example", "ada@new.example"),
+        ("title", "Call them", "Ring them"),
+    ]
+    assert either.sync() == []
+    for conflict in SyncConflict.objects.all():
+        conflict_settle(conflict=conflict, choice="theirs", actor=ACTOR, at=either.clock.at)
+    either.sync()
+    for row in (todo, ada):
+        row.refresh_from_db()
+    assert (todo.title, ada.email, there[title]) == ("Ring them", "ada@new.example", "Ring them")
+    assert open_conflicts() == []
+    task_move(task=todo, to="open", actor=ACTOR, at=either.clock.at)  # and ours goes there as ever
+    either.sync()
+    assert there[status] in {"NOT_STARTED", "TODO"}
+    assert either.sync() == []

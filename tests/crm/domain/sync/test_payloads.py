@@ -45,6 +45,24 @@ def test_a_fact_of_ours_just_follows_its_rule(rule, theirs, decision):
 
 
 @pytest.mark.parametrize(
+    ("name", "rule", "ours", "sent", "theirs", "decision"),
+    [
+        ("status", Rule.ALWAYS, "TODO", "TODO", "DONE", "take"),
+        ("status", Rule.ALWAYS, "IN_PROGRESS", "TODO", "DONE", "conflict"),
+        ("status", Rule.ALWAYS, "DONE", "TODO", "TODO", "send"),
+        ("status", Rule.ALWAYS, "TODO", None, "DONE", "send"),
+        ("status", Rule.NEVER, "TODO", "TODO", "DONE", "keep"),
+        ("title", Rule.ALWAYS, "Call", "Call", "Ring", "conflict"),
+        ("title", Rule.IF_EMPTY, "Call", "Call", "Ring", "keep"),
+        ("text", Rule.ALWAYS, "a\r\nb", "a\r\nb", "a\nb\n", "keep"),
+    ],
+)
+def test_of_a_task_nothing_that_was_typed_there_is_written_over(name, rule, ours, sent, theirs, decision):
+    """D18: a task that is done there is done."""
+    assert decide(TASK, name, rule, ours=ours, sent=sent, theirs=theirs).value == decision
+
+
+@pytest.mark.parametrize(
     ("one", "other", "alike"),
     [
         (3, "3", True),
