@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import ForeignObjectRel, Model, QuerySet
@@ -41,8 +42,8 @@ class Owner:
         return f"{number:,} {meta.verbose_name if number == 1 else meta.verbose_name_plural}"
 
 
-Mover = Callable[[Account, Account], int]
-"""Moves the rows of the first account to the second, in the open transaction; returns how many."""
+Mover = Callable[[Account, Account, datetime], int]
+"""Moves the rows of the first account to the second, in the open transaction; returns how many. Told the instant."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ class CrmConfig(AppConfig):
         from accounts.roles import permissions_register
         from crm import menu, sync_setup
         from crm.rights import PERMISSIONS
-        from crm.services.reading import KINDS, READER, follow
+        from crm.services.reading import KINDS, READER, follow, people_follow, tasks_follow
         from history.services import reader_register
 
         permissions_register(PERMISSIONS)
-        owner_rule("crm.Person", "account", Rule(loose=True))
-        owner_rule("crm.Task", "account", Rule(loose=True))
+        owner_rule("crm.Person", "account", Rule(loose=True, mover=people_follow))
+        owner_rule("crm.Task", "account", Rule(loose=True, mover=tasks_follow))
         reader_register(READER, follow, kinds=KINDS)
         menu.register()
         sync_setup.register(menu.SECTION)

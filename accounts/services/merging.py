@@ -87,7 +87,7 @@ def account_merge(
         _refuse(loser, winner)
         again = loser.merged_into_id == winner.pk
         changed = [] if again else _keep(loser, winner, keep)
-        moved = {owner.name: number for owner in owners() if (number := _move(owner, loser, winner))}
+        moved = {owner.name: number for owner in owners() if (number := _move(owner, loser, winner, at))}
         Account.objects.filter(merged_into=loser).update(merged_into=winner)
         if not again:
             loser.merged_into, loser.merged_at = winner, at
@@ -205,14 +205,14 @@ def _value(loser: Account, winner: Account, name: str, source: Source) -> Any:
     return getattr(loser if source == Source.LOSER else winner, name)
 
 
-def _move(owner: Owner, loser: Account, winner: Account) -> int:
+def _move(owner: Owner, loser: Account, winner: Account, at: datetime) -> int:
     rule = rule_of(owner)
     if rule.stays:
         return 0
     try:
         with transaction.atomic():
             if rule.mover is not None:
-                return rule.mover(loser, winner)
+                return rule.mover(loser, winner, at)
             return owner.rows(loser.pk).update(**{owner.field: winner})
     except IntegrityError as error:
         things = owner.model._meta.verbose_name_plural

@@ -237,7 +237,7 @@ def person_merge(*, person: Person, into: Person, actor: str, at: datetime) -> P
             setattr(winner, name, getattr(loser, name))
         changed += _join_consent(winner, loser)
         changed += _attribute(winner, joined(attribution_of(winner), attribution_of(loser)))
-        moved = _move(loser, winner)
+        moved = _move(loser, winner, at)
         winner.changed_at = at
         winner.save()
         loser.merged_into, loser.merged_at, loser.changed_at = winner, at, at
@@ -256,14 +256,15 @@ def _join_consent(winner: Person, loser: Person) -> list[str]:
     return ["consent", "consent_at"]
 
 
-def _move(loser: Person, winner: Person) -> dict[str, int]:
+def _move(loser: Person, winner: Person, at: datetime) -> dict[str, int]:
     """Everything a person owns; licenses that both look after stay once."""
     PersonLicense.objects.filter(person=loser, license__in=winner.licenses.values("license")).delete()
     Person.objects.filter(merged_into=loser).update(merged_into=winner)
     moved = {
         model._meta.model_name or "": model._base_manager.filter(person=loser).update(person=winner)
-        for model in (PersonEmail, PersonLicense, PersonNote, Task, Touchpoint)
+        for model in (PersonEmail, PersonLicense, PersonNote, Touchpoint)
     }
+    moved["task"] = Task.objects.filter(person=loser).update(person=winner, changed_at=at)
     return {name: number for name, number in moved.items() if number}
 
 

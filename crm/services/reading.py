@@ -113,12 +113,23 @@ def _contact(event: Event, at: datetime) -> None:
         _know(account.email, account, Origin.ACCOUNT, event.at, at)
 
 
+def people_follow(loser: Account, winner: Account, at: datetime) -> int:
+    """In a merge of accounts: their people changed, and are told of as such."""
+    return Person.objects.filter(account=loser).update(account=winner, changed_at=at)
+
+
+def tasks_follow(loser: Account, winner: Account, at: datetime) -> int:
+    """In a merge of accounts."""
+    return Task.objects.filter(account=loser).update(account=winner, changed_at=at)
+
+
 def _merged(event: Event, at: datetime) -> None:
     """An account that closed while this app was not installed, whose rows nobody moved."""
     loser, winner = str(event.data.get("from", "")), account_find(event.account)
-    if loser and winner is not None:
-        for rows in (Person.objects.all(), Task.objects.all()):
-            rows.filter(account__customer_id=loser).update(account=winner, changed_at=at)
+    closed = Account.objects.filter(customer_id=loser).first() if loser else None
+    if closed is not None and winner is not None:
+        people_follow(closed, winner, at)
+        tasks_follow(closed, winner, at)
 
 
 def _deleted(_event: Event, at: datetime) -> None:

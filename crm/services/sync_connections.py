@@ -94,6 +94,8 @@ def connection_update(
             row.token_sealed = seal(_secret("token", token))
             _go_on(row)
             changed.append("credentials")
+        if "sends" in changed:
+            row.cursor = {}  # of a kind that is new nothing was looked at yet
         if changed:
             row.save()
             _record(Kind.CRM_CONNECTION_CHANGED, row, actor, at, fields=sorted(changed))
@@ -169,13 +171,14 @@ def connection_detect(*, connection: Connection, actor: str, pace: Pace) -> Conn
     at = pace.clock()
     with transaction.atomic():
         row = _lock(connection)
-        kept = mapping_of(row)
+        kept, before = mapping_of(row), row.mapping
         row.remote = {kind: remote_write(fields) for kind, fields in found.items()}
         row.mapping = {
             kind: targets_write(mapping_detect(kind, found.get(kind, []), kept[kind])) for kind in ObjectKind
         }
         row.detected_at = at
-        row.save(update_fields=["remote", "mapping", "detected_at"])
+        row.cursor = row.cursor if row.mapping == before else {}
+        row.save(update_fields=["remote", "mapping", "detected_at", "cursor"])
         _record(Kind.CRM_CONNECTION_CHANGED, row, actor, at, fields=["mapping"], cause="detected")
     return row
 

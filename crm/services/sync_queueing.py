@@ -25,7 +25,7 @@ from history.models import Event
 
 TASK = "crm.sync"
 READER = "crm-sync"
-KINDS = (Kind.ACCOUNT_CREATED, Kind.ACCOUNT_CHANGED, Kind.ACCOUNT_MERGED)
+KINDS = (Kind.ACCOUNT_CREATED, Kind.ACCOUNT_CHANGED, Kind.ACCOUNT_PROMOTED, Kind.ACCOUNT_MERGED)
 PAGE = 500
 PAGES = 40
 OVERLAP = timedelta(minutes=2)
@@ -53,9 +53,15 @@ def changes_collect(*, connection_id: int, at: datetime) -> int:
     """Queue the people, tasks and companies that changed since the last time and are dirty; return how many.
 
     Writes nothing for what is clean. What changed within the last `OVERLAP` is looked at again the next time:
-    a transaction may commit later than its clock says.
+    a transaction may commit later than its clock says. Companies are found by their people, and once each time
+    everything is to be looked at.
     """
     found = 0
+    for _ in range(PAGES):
+        queued, more = _collect_companies(connection_id, at)
+        found += queued
+        if not more:
+            break
     for kind in (ObjectKind.PERSON, ObjectKind.TASK):
         position: _Position | None = None
         for _ in range(PAGES):
@@ -66,13 +72,28 @@ def changes_collect(*, connection_id: int, at: datetime) -> int:
     return found
 
 
+def _collect_companies(connection_id: int, at: datetime) -> tuple[int, bool]:
+    """Queue a page of all companies, once after the cursor was empty; how many, and whether to go on."""
+    with transaction.atomic():
+        connection = locked(Connection.objects.filter(pk=connection_id)).get()
+        last = connection.cursor.get(ObjectKind.COMPANY, 0)
+        if ObjectKind.COMPANY not in connection.sends or last is None:
+            return 0, False
+        ids = _ids(companies_sendable(), last)
+        queued = _queue_companies(connection, ids, at)
+        more = len(ids) == PAGE
+        connection.cursor[ObjectKind.COMPANY] = ids[-1] if more else None
+        connection.save(update_fields=["cursor"])
+    return queued, more
+
+
 def _collect_page(
     connection_id: int, kind: ObjectKind, position: _Position | None, at: datetime
 ) -> tuple[int, _Position | None]:
     """Queue a page; how many are new, and where to go on, None at the end."""
     with transaction.atomic():
         connection = locked(Connection.objects.filter(pk=connection_id)).get()
-        if kind not in connection.sends:
+        if not _concerns(connection, kind):
             return 0, None
         position = position or _Position.read(connection.cursor.get(kind))
         everyone: QuerySet[Any] = (
@@ -88,14 +109,22 @@ def _collect_page(
     return queued, (_Position(rows[-1].changed_at, rows[-1].pk) if len(rows) == PAGE else None)
 
 
+def _concerns(connection: Connection, kind: ObjectKind) -> bool:
+    """People are looked at also for the companies that they belong to."""
+    through = kind is ObjectKind.PERSON and ObjectKind.COMPANY in connection.sends
+    return through or kind in connection.sends
+
+
 def _queue_dirty(connection: Connection, kind: ObjectKind, ids: list[int], at: datetime) -> int:
-    dirty = dirty_of(connection, kind, ids)
+    queued = 0
     if kind is ObjectKind.PERSON and ObjectKind.COMPANY in connection.sends:
-        accounts = (
-            Person.objects.filter(pk__in=dirty).exclude(account=None).values_list("account_id", flat=True)
-        )
-        _queue_companies(connection, sorted({pk for pk in accounts if pk is not None}), at)
-    return jobs_queue(connection=connection, kind=kind, ids=dirty, at=at, digests=dirty)
+        # of all of them: who was given an account need not be dirty before it has its record
+        rows = Person.objects.filter(pk__in=ids).exclude(account=None)
+        queued += _queue_companies(connection, sorted(set(rows.values_list("account_id", flat=True))), at)
+    if kind not in connection.sends:
+        return queued
+    dirty = dirty_of(connection, kind, ids)
+    return queued + jobs_queue(connection=connection, kind=kind, ids=dirty, at=at, digests=dirty)
 
 
 def dirty_of(connection: Connection, kind: ObjectKind, ids: list[int]) -> dict[int, str]:
@@ -168,12 +197,24 @@ def jobs_queue(
 
 
 def account_follow(event: Event, *, at: datetime) -> None:
-    """Reader of the history: an account that changed is a company that may have to be sent."""
+    """Reader of the history: of an account that changed, the company, its people and its tasks may have to be sent.
+
+    At a connection that is off they wait until it is on.
+    """
     account = Account.objects.filter(customer_id=event.account).first()
     if account is None:
         return
-    for connection in locked(Connection.objects.filter(enabled=True)).order_by("pk"):
-        if ObjectKind.COMPANY in connection.sends and _queue_companies(connection, [account.pk], at):
+    owned = {ObjectKind.PERSON: Person.objects.all(), ObjectKind.TASK: Task.objects.all()}
+    for connection in locked(Connection.objects.exclude(detected_at=None)).order_by("pk"):
+        queued = 0
+        if ObjectKind.COMPANY in connection.sends:
+            queued += _queue_companies(connection, [account.pk], at)
+        for kind, rows in owned.items():
+            last = 0
+            while kind in connection.sends and (ids := _ids(rows.filter(account=account), last)):
+                queued += _queue_dirty(connection, kind, ids, at)
+                last = ids[-1]
+        if queued and connection.is_running:
             enqueue(TASK)
 
 

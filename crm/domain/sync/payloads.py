@@ -137,8 +137,8 @@ def decide(kind: ObjectKind, name: str, rule: Rule, *, ours: Any, sent: Any, the
     """What to do about one field. `sent` is what both sides held when they last agreed; None: they never did.
 
     Facts of ours just follow their rule, but for those that people type over there all the same.
-    Where people type on both sides, the side that did not change since
-    gives way; where both did, or where they never agreed and ours would have to win, a person decides.
+    Where people type on both sides, the side that did not change since gives way; where both did, or where they
+    never agreed and ours would have to win, a person decides.
     """
     if same(ours, theirs) or (rule is Rule.NEVER and name != IDENTITY.get(kind)):
         return Decision.KEEP

@@ -194,7 +194,7 @@ def test_what_both_own_and_one_may_have_is_a_clash_and_nothing_moves(
     """Trials, for one: a running trial of a program is one an account."""
     from django.db import IntegrityError
 
-    def clash(_loser, _winner):
+    def clash(_loser, _winner, _at):
         raise IntegrityError
 
     monkeypatch.setitem(owners._rules, ("licenses.license", "account"), Rule(mover=clash))
