@@ -26,6 +26,7 @@ from history.services import record
 FIRST_HOLD = timedelta(seconds=30)
 LONGEST_HOLD = timedelta(minutes=30)
 MOST_FAILING = 12
+TAKEN = "Its record over there belongs to another object of ours already."
 RECORDS = Counter("signet_crm_sync_records", "Records of the CRM sync by outcome", ["outcome"])
 
 
@@ -138,8 +139,7 @@ def _link_all(connection: Connection, kind: ObjectKind, done: Mapping[int, Done]
         holder = holders.get(one.external_id)
         if holder is not None and holder.object_id != pk:
             if holder.object_id in alive:
-                words = "Its record over there belongs to another object of ours already."
-                news.refused[pk] = Failure(FailureClass.REJECTED, words)
+                news.refused[pk] = Failure(FailureClass.REJECTED, TAKEN)
                 continue
             holder.delete()
         link = links.get(pk) or CrmLink(connection=connection, kind=kind, object_id=pk)

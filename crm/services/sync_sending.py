@@ -25,7 +25,7 @@ from crm.models import Connection, CrmLink, SyncConflict, SyncJob
 from crm.services.sync_access import Reached, connection_reach
 from crm.services.sync_budget import Pace
 from crm.services.sync_queueing import is_dirty, links_of
-from crm.services.sync_recording import Done, Known, batch_record, takes_apply
+from crm.services.sync_recording import TAKEN, Done, Known, batch_record, takes_apply
 from crm.sync_facts import facts_of
 
 log = structlog.get_logger(__name__)
@@ -170,8 +170,10 @@ def plans_make(
         for pk, said in facts.items()
     }
     names = [target.to for target in mapped.values() if target.to]
+    disputes = _open_conflicts(
+        reached.row, kind, facts
+    )  # before: one that comes meanwhile is not settled by this
     looked = reached.connector.look(kind, list(refs.values()), names)
-    disputes = _open_conflicts(reached.row, kind, facts)
     plans: dict[int, Plan | Failure] = {}
     for pk, said in facts.items():
         seen = looked[refs[pk].key]
@@ -179,7 +181,25 @@ def plans_make(
             plans[pk] = seen
         else:
             plans[pk] = _plan(mapped, _Pair(said, refs[pk], seen, links.get(pk)), disputes.get(pk, set()))
-    return plans
+    return plans | _doubles(reached.row, kind, plans)
+
+
+def _doubles(row: Connection, kind: ObjectKind, plans: Mapping[int, Plan | Failure]) -> dict[int, Failure]:
+    """Those whose record is another living object's, before one writes over the other's."""
+    live = {pk: plan for pk, plan in plans.items() if isinstance(plan, Plan) and not plan.seen.deleted}
+    ids = [plan.seen.external_id for plan in live.values() if plan.seen.external_id]
+    links = CrmLink.objects.filter(connection=row, kind=kind, external_id__in=ids)
+    holders = dict(links.values_list("external_id", "object_id"))
+    others = set(holders.values()) - set(live)
+    alive = set(live) | set(facts_of(row, kind, others) if others else ())
+    owners = {("record", external): pk for external, pk in holders.items() if pk in alive}
+    doubles = {}
+    for pk, plan in live.items():
+        there = plan.seen.external_id
+        key = ("record", there) if there else ("identity", plan.facts.identity or plan.facts.uid)
+        if owners.setdefault(key, pk) != pk:
+            doubles[pk] = Failure(FailureClass.REJECTED, TAKEN)
+    return doubles
 
 
 def _open_conflicts(row: Connection, kind: ObjectKind, facts: Mapping[int, Facts]) -> dict[int, set[str]]:

@@ -199,3 +199,24 @@ def row_of(link):
     from crm.models import Person
 
     return Person.objects.get(pk=link.object_id)
+
+
+def test_a_second_account_with_the_same_domain_writes_nothing_into_the_company_of_the_first(either):
+    """D18: it is on the list of failed jobs, whether both come at once or one after the other."""
+    first = company()
+    person(1, account=first)
+    either.sync()
+    (before,) = [str(one) for one in living(either, "companies")]
+    for number in (2, 3):
+        person(number, account=company(slug=f"acme-{number}", name=f"Acme {number}"))
+    for number in (4, 5):
+        person(
+            number, account=company(slug=f"umbra-{number}", name=f"Umbra {number}", domain="umbra.example")
+        )
+    either.sync()
+    there = [str(one) for one in living(either, "companies")]
+    assert before in there
+    assert len(there) == 2
+    assert "Umbra 4" in "".join(there)
+    assert [(job.state, job.failure) for job in either.jobs] == [(SyncJob.State.FAILED, "rejected")] * 3
+    assert either.sync() == []
