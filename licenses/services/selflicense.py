@@ -122,6 +122,8 @@ def _renewed(*, online: bool, actor: str, at: datetime) -> SelfLicense:
             now.found_sha256 = now.key_sha256
         elif found and verification:
             _take(now, found.text, found.kept_from, verification, at)
+        elif verification and not now.public_id and now.key_sha256:
+            _catch_up(now, verification, at)
         if now.key_sha256:
             if heard is not None:
                 _apply(now, heard, at)
@@ -188,8 +190,23 @@ def _take(row: SelfLicense, text: str, kept_from: str, verification: Verificatio
     row.kept_from, row.activated_at = kept_from, at
     if kept_from != KeptFrom.ADMIN:
         row.found_sha256 = row.key_sha256
+    before = row.public_id
+    _write_claims(row, verification)
+    if not row.public_id or row.public_id != before or row.refused == Answer.UNVERIFIED:
+        _put(row, _unheard(row, verification, at))
+    row.outcome = row.outcome_detail = ""
+
+
+def _catch_up(row: SelfLicense, verification: Verification, at: datetime) -> None:
+    """Write down what a key carries that did not hold when it was taken up, and does now."""
+    _write_claims(row, verification)
+    if row.public_id:
+        _put(row, _unheard(row, verification, at))
+
+
+def _write_claims(row: SelfLicense, verification: Verification) -> None:
+    """What the key carries, as far as it can be believed: one that only ended is still ours."""
     claims = verification.claims if verification.ok or _only_ended(verification) else None
-    same = claims is not None and claims.license_id == row.public_id and row.refused != Answer.UNVERIFIED
     row.public_id = claims.license_id if claims else ""
     row.customer_id = claims.subject if claims else ""
     row.plan_code = (claims.plan or "") if claims else ""
@@ -198,15 +215,12 @@ def _take(row: SelfLicense, text: str, kept_from: str, verification: Verificatio
     row.signed_seats = claims.seats if claims else 0
     row.expires_at = verification.expires_at if claims else None
     row.ends_at = verification.grace_until if claims else None
-    if not same:
-        _put(row, _unheard(verification, at, refused=claims is None))
-    row.outcome = row.outcome_detail = ""
 
 
-def _unheard(verification: Verification, at: datetime, *, refused: bool) -> OwnLicense:
+def _unheard(row: SelfLicense, verification: Verification, at: datetime) -> OwnLicense:
     """The facts about a license of which no row was heard yet."""
     heard_at = None if is_own_master() else at
-    if not refused:
+    if row.public_id:
         return OwnLicense(heard_at=heard_at)
     return OwnLicense(
         heard_at=heard_at, refused=Answer.UNVERIFIED, reason=_why(verification)[0], refused_since=at

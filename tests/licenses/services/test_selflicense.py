@@ -296,6 +296,30 @@ def test_a_bad_file_takes_nothing_from_a_key_that_was_activated(own_pro, setting
     assert refresh().tier is Tier.PRO
 
 
+def test_a_key_of_the_environment_counts_once_the_trust_root_is_mended(own_key, clock, settings, refresh):
+    """C1, C2: it was taken up when it could not be verified; a start and a refresh catch up with what it carries."""
+    text, keys = own_key()[1], json.dumps(selectors.jwks())
+    settings.SELF_LICENSE, settings.SELF_LICENSE_TRUST_ROOT = text, "no key set"
+    settings.SELF_LICENSE_ISSUER = settings.ISSUER
+    selflicense_load(at=clock.at, **BY)
+    assert gates.standing_now(clock.at).guard is GuardState.INVALID
+    settings.SELF_LICENSE_TRUST_ROOT = keys
+    selflicense_load(at=clock.at, **BY)
+    assert gates.standing_now(clock.at).tier is Tier.PRO
+    now = refresh()
+    assert (now.tier, now.guard) == (Tier.PRO, GuardState.VALID)
+    assert SelfLicense.objects.get().ends_at is not None
+
+
+def test_a_key_of_the_environment_counts_from_its_start(own_key, clock, settings, refresh):
+    """C1, C2: it was put there before the license begins."""
+    settings.SELF_LICENSE = own_key(starts_at=clock.at + timedelta(days=1))[1]
+    assert (refresh().reason, SelfLicense.objects.get().public_id) == ("not_yet_valid", "")
+    clock.advance(timedelta(days=1))
+    now = refresh()
+    assert (now.tier, now.guard) == (Tier.PRO, GuardState.VALID)
+
+
 # --- further caps -------------------------------------------------------------------------------------
 
 
