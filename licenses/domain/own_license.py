@@ -58,6 +58,9 @@ class Answer(StrEnum):
 FINAL: Final = frozenset({Answer.UNVERIFIED, Answer.REVOKED})
 """What trips the guard at once; anything else first has its grace."""
 
+MASTERS_NO: Final = frozenset({Answer.REVOKED, Answer.SUSPENDED, Answer.ENDED})
+"""What only the master can say: the license is not to be used."""
+
 SAYS: Final[Mapping[str, str]] = {
     "": "The license holds.",
     "no_license": "No license is activated here.",
@@ -177,21 +180,31 @@ class Heard:
 def refreshed(own: OwnLicense, heard: Heard, *, at: datetime) -> OwnLicense:
     """The facts after a refresh (C9). Whatever is not known for certain leaves them as they were.
 
-    A revocation stays: who forgot the license by now has not taken it back. Any answer but `UNVERIFIED` means
-    that the key verifies, so an earlier doubt about it is over.
+    A revocation stays until the row is live again: who forgot the license by now has not taken it back, nor does
+    a key that does not verify in between. Any answer but `UNVERIFIED` means that the key verifies, so an earlier
+    doubt about it is over.
     """
-    if own.refused is Answer.UNVERIFIED and heard.answer is not Answer.SOURCE_GONE:
-        own = own if heard.answer is Answer.UNVERIFIED else _cleared(own)
+    if own.refused is Answer.UNVERIFIED and heard.answer not in {Answer.UNVERIFIED, Answer.SOURCE_GONE}:
+        own = _cleared(own)
+    if _stays(own, heard):
+        return own
     match heard.answer:
         case Answer.LIVE:
             return replace(_cleared(own), live=dict(heard.live or {}), live_seats=heard.seats, heard_at=at)
-        case Answer.UNKNOWN if own.refused is not Answer.REVOKED:
+        case Answer.UNKNOWN:
             return replace(_cleared(own), live=None, live_seats=None, heard_at=at)
         case Answer.UNVERIFIED | Answer.REVOKED | Answer.SUSPENDED | Answer.ENDED:
             same = own.refused is heard.answer and own.refused_since is not None
             since = own.refused_since if same else at
             return replace(own, refused=heard.answer, reason=heard.reason, refused_since=since)
     return own
+
+
+def _stays(own: OwnLicense, heard: Heard) -> bool:
+    """Whether the master's own no outlasts what was heard now."""
+    if own.refused is Answer.REVOKED:
+        return heard.answer not in {Answer.LIVE, Answer.REVOKED}
+    return own.refused in MASTERS_NO and heard.answer is Answer.UNVERIFIED
 
 
 def _cleared(own: OwnLicense) -> OwnLicense:

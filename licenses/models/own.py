@@ -42,6 +42,10 @@ class SelfLicense(models.Model):
     refused = models.CharField(max_length=11, choices=choices(Answer), blank=True)
     reason = models.CharField(max_length=40, blank=True)
     refused_since = models.DateTimeField(null=True)
+    revoked = models.JSONField(
+        default=list,
+        help_text="Revoked licenses by id, keys by hash; only the master takes one back.",
+    )
     expires_at = models.DateTimeField(null=True)
     ends_at = models.DateTimeField(null=True)
     activated_at = models.DateTimeField(null=True)

@@ -17,7 +17,7 @@ from config.kit.sealing import SealingKeyMissing, reseal, seal, unseal
 from history.domain.kinds import Kind
 from history.services import record
 from licenses.domain.formats import from_paste
-from licenses.domain.own_license import SAYS, Answer, Heard, OwnLicense, Standing, refreshed
+from licenses.domain.own_license import MASTERS_NO, SAYS, Answer, Heard, OwnLicense, Standing, refreshed
 from licenses.domain.verdict_codes import code_of
 from licenses.domain.verification import Verification
 from licenses.gates import own_license_lock, standing_of
@@ -30,7 +30,7 @@ from licenses.validation import text_digest
 
 SUBJECT = "self-license:own"
 KeptFrom = SelfLicense.KeptFrom
-REFUSING = frozenset({Answer.REVOKED, Answer.SUSPENDED, Answer.ENDED})
+KEY_REVOKED = "key_revoked"
 
 log = structlog.get_logger(__name__)
 
@@ -49,20 +49,22 @@ class LicenseInvalid(Invalid):
 def selflicense_activate(*, text: str, actor: str, at: datetime) -> SelfLicense:
     """Take a key into use in the place of the one before; it counts at once, for every process (C8).
 
-    Verified offline; then the master is asked, and only a clear no of it refuses: without an answer the signed
-    set counts. Raises LicenseInvalid (400); the key before then stays.
+    Verified offline; then the master is asked, and only a clear no of it refuses, now or earlier: without an
+    answer the signed set counts. Raises LicenseInvalid (400); the key before then stays.
     """
     text = from_paste(text)
     verification = own_key_verify(text, at)
     if not verification.ok:
         raise LicenseInvalid(*_why(verification))
     heard = master_ask(text, at=at)
-    if heard.answer in REFUSING:
+    if heard.answer in MASTERS_NO:
         raise LicenseInvalid(heard.reason, SAYS.get(heard.reason, "The master refuses this license."))
     with transaction.atomic():
         row = own_license_lock()
         _take(row, text, KeptFrom.ADMIN, verification, at)
         _apply(row, heard, at)
+        if row.refused == Answer.REVOKED:  # known from before, whoever is silent now
+            raise LicenseInvalid(row.reason, SAYS[row.reason])
         _record(Kind.SELF_LICENSE_ACTIVATED, row, standing_of(row, at), actor, at)
         row.save()
     log.info("self_license_activated", license=row.public_id)
@@ -86,8 +88,9 @@ def selflicense_remove(*, actor: str, at: datetime) -> SelfLicense:
         if row.key_sha256:
             before = row.public_id
             row = SelfLicense(
-                pk=ONLY, found_sha256=row.found_sha256, guard=row.guard, guard_since=row.guard_since
-            )
+                pk=ONLY, found_sha256=row.found_sha256, revoked=row.revoked, guard=row.guard,
+                guard_since=row.guard_since,
+            )  # fmt: skip
             now = standing_of(row, at)
             _record(Kind.SELF_LICENSE_REMOVED, row, now, actor, at, license=before)
             row.save()
@@ -184,7 +187,7 @@ def _take(row: SelfLicense, text: str, kept_from: str, verification: Verificatio
     """Put a key and what it carries into the row.
 
     What the master said of another license is over. Of the same one it stays: a key changes what is signed,
-    not what its row says.
+    not what its row says. Unless it was the old key that was refused: the license was issued again for that.
     """
     row.key_sealed, row.key_sha256 = seal(text.encode()), text_digest(text)
     row.kept_from, row.activated_at = kept_from, at
@@ -192,7 +195,8 @@ def _take(row: SelfLicense, text: str, kept_from: str, verification: Verificatio
         row.found_sha256 = row.key_sha256
     before = row.public_id
     _write_claims(row, verification)
-    if not row.public_id or row.public_id != before or row.refused == Answer.UNVERIFIED:
+    doubted = row.refused == Answer.UNVERIFIED or row.reason == KEY_REVOKED or row.key_sha256 in row.revoked
+    if not row.public_id or row.public_id != before or doubted:
         _put(row, _unheard(row, verification, at))
     row.outcome = row.outcome_detail = ""
 
@@ -218,13 +222,15 @@ def _write_claims(row: SelfLicense, verification: Verification) -> None:
 
 
 def _unheard(row: SelfLicense, verification: Verification, at: datetime) -> OwnLicense:
-    """The facts about a license of which no row was heard yet."""
-    heard_at = None if is_own_master() else at
-    if row.public_id:
-        return OwnLicense(heard_at=heard_at)
-    return OwnLicense(
-        heard_at=heard_at, refused=Answer.UNVERIFIED, reason=_why(verification)[0], refused_since=at
-    )
+    """The facts about a license of which no row was heard yet, but for a revocation of earlier days."""
+    heard = OwnLicense(heard_at=None if is_own_master() else at)
+    if not row.public_id:
+        reason, _ = _why(verification)
+        return replace(heard, refused=Answer.UNVERIFIED, reason=reason, refused_since=at)
+    if row.public_id in row.revoked or row.key_sha256 in row.revoked:
+        reason = "revoked" if row.public_id in row.revoked else KEY_REVOKED
+        return replace(heard, refused=Answer.REVOKED, reason=reason, refused_since=at)
+    return heard
 
 
 def _apply(row: SelfLicense, heard: Heard, at: datetime) -> None:
@@ -232,7 +238,17 @@ def _apply(row: SelfLicense, heard: Heard, at: datetime) -> None:
     if is_own_master():
         facts = replace(facts, heard_at=None)  # nobody who could fall silent
     _put(row, facts)
+    _remember(row, heard)
     row.refreshed_at, row.outcome, row.outcome_detail = at, str(heard.answer), heard.reason[:200]
+
+
+def _remember(row: SelfLicense, heard: Heard) -> None:
+    """Which licenses and keys are revoked, beyond the one in use: removing or replacing a key forgets none."""
+    if row.refused == Answer.REVOKED:
+        mark = row.key_sha256 if row.reason == KEY_REVOKED else row.public_id
+        row.revoked = sorted({*row.revoked, mark})
+    elif heard.answer is Answer.LIVE:
+        row.revoked = [mark for mark in row.revoked if mark not in {row.public_id, row.key_sha256}]
 
 
 def _put(row: SelfLicense, facts: OwnLicense) -> None:

@@ -110,6 +110,28 @@ def test_a_revocation_is_not_forgotten(answer):
     assert refreshed(revoked, Heard(Answer.LIVE, live=PRO), at=AT).refused is None
 
 
+@given(st.lists(answers.filter(lambda heard: heard.answer is not Answer.LIVE), max_size=6))
+def test_after_a_revocation_only_a_live_row_grants_anything(heard):
+    """C9: whatever comes in between, a key that does not verify for a while among it."""
+    own = refreshed(OWN, Heard(Answer.REVOKED, "revoked"), at=AT)
+    for one in heard:
+        own = refreshed(own, one, at=AT)
+    now = standing(own, at=AT, guard_grace=GRACE)
+    assert (dict(now.granted), now.guard) == ({}, GuardState.INVALID)
+    assert (
+        standing(refreshed(own, Heard(Answer.LIVE, live=PRO), at=AT), at=AT, guard_grace=GRACE).granted == PRO
+    )
+
+
+@pytest.mark.parametrize("answer", [Answer.SUSPENDED, Answer.ENDED])
+def test_a_doubt_about_the_key_ends_no_suspension(answer):
+    """C9: the key does not verify, then does, and the master is silent."""
+    own = refreshed(OWN, Heard(answer, "x"), at=AT)
+    for between in (Answer.UNVERIFIED, Answer.UNREACHABLE):
+        own = refreshed(own, Heard(between, "y"), at=AT + SECOND)
+    assert (own.refused, own.reason, own.refused_since) == (answer, "x", AT)
+
+
 def test_the_guard_turns_at_its_instants():
     """E27: valid, the license's own grace with all it grants, the guard's grace with nothing, invalid."""
     ends = OWN.ends_at

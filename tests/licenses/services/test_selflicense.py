@@ -9,7 +9,7 @@ import pytest
 from django.db import DatabaseError
 
 from history.models import Event
-from licenses import gates, selectors
+from licenses import gates, master, selectors
 from licenses.domain.claims import fingerprint_hash
 from licenses.domain.own_license import GuardState, Tier
 from licenses.models import License, Product, SelfLicense
@@ -221,7 +221,6 @@ def test_it_is_asked_about_each_hour(own_pro, clock):
 
 def test_a_database_that_does_not_answer_keeps_what_was_known(own_pro, refresh, monkeypatch):
     """C9."""
-    from licenses import master
 
     def broken(*_, **__):
         raise DatabaseError("gone")
@@ -288,6 +287,64 @@ def test_another_key_of_a_revoked_license_opens_nothing(own_pro, clock, settings
     settings.SELF_LICENSE = again
     selflicense_load(at=clock.at, **BY)
     assert gates.standing_now(clock.at).guard is GuardState.INVALID
+
+
+@pytest.fixture
+def master_says(settings, monkeypatch):
+    """Return what makes the master another server that answers this; None: it is silent. Our keys still count."""
+    settings.SELF_LICENSE_TRUST_ROOT, settings.SELF_LICENSE_ISSUER = (
+        json.dumps(selectors.jwks()),
+        settings.ISSUER,
+    )
+    settings.SELF_LICENSE_MASTER_URL = "https://master.example"
+
+    def say(verdict):
+        def post(_text):
+            if verdict is None:
+                raise master.NoAnswer("silent")
+            return verdict
+
+        monkeypatch.setattr(master, "_post", post)
+
+    say(None)
+    return say
+
+
+def test_a_revocation_outlives_a_spoiled_key_and_a_removal(
+    own_pro, own_key, clock, settings, refresh, master_says
+):
+    """C9: neither another text in between, nor another license, nor none lets the revoked one in again."""
+    again = license_issue(license=own_pro, channel="cli", at=clock.at, **BY).text
+    other = own_key("creator")[1]
+    master_says({"ok": False, "reason": "revoked"})
+    refresh()
+    master_says(None)
+    settings.SELF_LICENSE = again[:-6] + "AAAAAA"
+    refresh()
+    settings.SELF_LICENSE = again
+    now = refresh()
+    assert (now.guard, now.reason, dict(now.granted)) == (GuardState.INVALID, "revoked", {})
+    selflicense_activate(text=other, at=clock.at, **BY)
+    selflicense_remove(at=clock.at, **BY)
+    with pytest.raises(LicenseInvalid) as refused:
+        selflicense_activate(text=again, at=clock.at, **BY)
+    assert refused.value.members["reason"] == "revoked"
+    assert gates.standing_now(clock.at).guard is GuardState.UNLICENSED
+
+
+def test_a_license_whose_key_was_revoked_counts_when_it_is_issued_again(own_key, clock, refresh, master_says):
+    """C9: the new key is another one, also while the master is silent; the old text stays out."""
+    row, old = own_key()
+    again = license_issue(license=row, channel="cli", at=clock.at, **BY).text
+    selflicense_activate(text=old, at=clock.at, **BY)
+    master_says({"ok": False, "reason": "key_revoked"})
+    assert refresh().guard is GuardState.INVALID
+    master_says(None)
+    selflicense_activate(text=again, at=clock.at, **BY)
+    assert (refresh().tier, refresh().guard) == (Tier.PRO, GuardState.VALID)
+    with pytest.raises(LicenseInvalid) as refused:
+        selflicense_activate(text=old, at=clock.at, **BY)
+    assert refused.value.members["reason"] == "key_revoked"
 
 
 def test_a_bad_file_takes_nothing_from_a_key_that_was_activated(own_pro, settings, refresh):
