@@ -7,29 +7,29 @@ that cannot be understood is no answer: what was known before stays (C9).
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
 import structlog
-import urllib3
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
+from config.kit.outgoing import NotSent, send_to_own
 from licenses.domain.entitlements import EntitlementError, parse
 from licenses.domain.own_license import Answer, Heard
+from licenses.domain.verdict_codes import FAILURES
 from licenses.trust_root import is_own_master
 from licenses.validation import Question, verdict_for
 
 PATH: Final = "/api/v1/licenses/validate"
 SECONDS: Final = 10.0
-"""Longest exchange, all in all."""
+"""Longest exchange, all in all, however the other side drips."""
 MOST_BYTES: Final = 256 * 1024
 ANSWERED: Final = 200
 
 log = structlog.get_logger(__name__)
-# one reason of a verdict, one meaning for us; any other one says that the license may not be used as it is
+# one reason of a verdict, one meaning for us; any other of its table says that the license may not be used as it is
 MEANS: Final[Mapping[str, Answer]] = {
     "revoked": Answer.REVOKED,
     "key_revoked": Answer.REVOKED,
@@ -65,8 +65,7 @@ def heard_of(verdict: object) -> Heard:
     if not isinstance(verdict, Mapping) or not isinstance(verdict.get("ok"), bool):
         raise NoAnswer("The master did not answer with a verdict.")
     if not verdict["ok"]:
-        reason = str(verdict.get("reason") or "")[:40]
-        return Heard(MEANS.get(reason, Answer.ENDED), reason)
+        return _refusal(verdict.get("reason"))
     try:
         live = parse(verdict.get("entitlements"))
         seats = verdict["limits"]["seats"]["cap"]
@@ -77,32 +76,26 @@ def heard_of(verdict: object) -> Heard:
     return Heard(Answer.LIVE, "", live, seats)
 
 
+def _refusal(reason: object) -> Heard:
+    """Only a code that we know is a no. Raises NoAnswer."""
+    if not isinstance(reason, str) or reason not in FAILURES:
+        raise NoAnswer("The verdict of the master has no reason that is known here.")
+    return Heard(MEANS.get(reason, Answer.ENDED), reason)
+
+
 def _post(text: str) -> Any:
-    until = time.monotonic() + SECONDS
-    body = json.dumps({"key": text, "product": settings.SELF_LICENSE_PRODUCT})
-    timeout = urllib3.Timeout(total=SECONDS, connect=SECONDS / 2)
+    body = json.dumps({"key": text, "product": settings.SELF_LICENSE_PRODUCT}).encode()
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    url = settings.SELF_LICENSE_MASTER_URL + PATH
     try:
-        with urllib3.PoolManager(num_pools=1, retries=False, timeout=timeout) as pool:
-            answer = pool.request(
-                "POST", settings.SELF_LICENSE_MASTER_URL + PATH, body=body, redirect=False,
-                preload_content=False, headers={"Content-Type": "application/json", "Accept": "application/json"},
-            )  # fmt: skip
-            if answer.status != ANSWERED:
-                raise NoAnswer(f"The master answered {answer.status}.")
-            return json.loads(_read(answer, until))
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise NoAnswer(f"The master cannot be reached: {type(error).__name__}.") from error
+        answer = send_to_own("POST", url, headers, body, most=MOST_BYTES, seconds=SECONDS)
+    except NotSent as error:
+        raise NoAnswer(f"The master cannot be reached: {error}") from error
+    if answer.status != ANSWERED:
+        raise NoAnswer(f"The master answered {answer.status}.")
+    if not answer.whole:
+        raise NoAnswer("The answer of the master is too large, or broke off.")
+    try:
+        return json.loads(answer.body)
     except (ValueError, RecursionError) as error:
         raise NoAnswer("The master did not answer with JSON.") from error
-
-
-def _read(answer: urllib3.BaseHTTPResponse, until: float) -> bytes:
-    """The whole body, as long as it is small and comes in time. Raises NoAnswer."""
-    parts: list[bytes] = []
-    size = 0
-    for part in answer.stream(16 * 1024):
-        size += len(part)
-        if size > MOST_BYTES or time.monotonic() > until:
-            raise NoAnswer("The answer of the master is too large or too slow.")
-        parts.append(part)
-    return b"".join(parts)

@@ -18,12 +18,21 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
-from config.kit.targets import LONGEST, Target, UnfitUrlError, address_refusal, is_loopback, target_parse
+from config.kit.targets import (
+    DEFAULT_PORTS,
+    LONGEST,
+    Target,
+    UnfitUrlError,
+    address_refusal,
+    is_loopback,
+    target_parse,
+)
 
 SECONDS = 15.0
 """Longest request, all in all."""
@@ -99,11 +108,35 @@ def send(
     No transaction may be open meanwhile. `insecure`, for development, lets it go to this machine, by plain
     HTTP, too.
     """
-    deadline = _Deadline(seconds)
-    try:
+
+    def exchange(deadline: _Deadline) -> Answer:
         target = target_parse(url, insecure=insecure, longest=longest)
         addresses = _judged(target, deadline, resolver, insecure=insecure)
         return _exchange(target, addresses, _Request(method, headers, body, most), deadline)
+
+    return _bounded(exchange, seconds)
+
+
+def send_to_own(
+    method: str, url: str, headers: Mapping[str, str], body: bytes, *, most: int, seconds: float
+) -> Answer:
+    """The same for an address of our own settings, which may lie in this network. Raises NotSent, and nothing else."""
+
+    def exchange(deadline: _Deadline) -> Answer:
+        parts = urlsplit(url)
+        target = Target(
+            parts.scheme, parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme], parts.path
+        )
+        addresses = _resolved(target, deadline, resolve)[:MOST_ADDRESSES]
+        return _exchange(target, addresses, _Request(method, headers, body, most), deadline)
+
+    return _bounded(exchange, seconds)
+
+
+def _bounded(exchange: Callable[[_Deadline], Answer], seconds: float) -> Answer:
+    deadline = _Deadline(seconds)
+    try:
+        return exchange(deadline)
     except UnfitUrlError as error:
         raise NotSent(error.detail) from error
     except NotSent:
@@ -137,9 +170,7 @@ def _exchange(target: Target, addresses: list[str], request: _Request, deadline:
 
 def _judged(target: Target, deadline: _Deadline, resolver: Resolve, *, insecure: bool) -> list[str]:
     """The addresses of the target's host. Raises NotSent when any of them is none to send to."""
-    addresses = _within(deadline, lambda: resolver(target.host, target.port))
-    if not addresses:
-        raise NotSent("The host name has no address.")
+    addresses = _resolved(target, deadline, resolver)
     for address in addresses:
         why = address_refusal(address, insecure=insecure)
         if why is not None:
@@ -147,6 +178,13 @@ def _judged(target: Target, deadline: _Deadline, resolver: Resolve, *, insecure:
         if target.scheme == "http" and not is_loopback(address):
             raise NotSent("Plain HTTP goes to this machine only: nothing was sent.")
     return addresses[:MOST_ADDRESSES]
+
+
+def _resolved(target: Target, deadline: _Deadline, resolver: Resolve) -> list[str]:
+    addresses = _within(deadline, lambda: resolver(target.host, target.port))
+    if not addresses:
+        raise NotSent("The host name has no address.")
+    return addresses
 
 
 def _within(deadline: _Deadline, look: Callable[[], list[str]]) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -62,6 +64,12 @@ def test_a_verdict_is_taken_and_the_key_goes_nowhere_else(master, at):
         (200, b'{"ok": true, "entitlements": {"BAD": 1}, "limits": {"seats": {"cap": 1}}}', {}),
         (200, b'{"ok": true, "entitlements": {}, "limits": {"seats": {"cap": -1}}}', {}),
         (200, b'{"ok": true, "entitlements": {}}', {}),
+        (200, b'{"ok": false}', {}),
+        (200, b'{"ok": false, "reason": "maintenance"}', {}),
+        (200, b'{"ok": false, "reason": ["revoked"]}', {}),
+        (200, b'{"ok": false, "reason": "\\u0000"}', {}),
+        (200, b'{"ok": false, "reason": "\\ud800"}', {}),
+        (200, b"[" * 100_000, {}),
         (500, b"{}", {}),
         (302, b"", {"Location": "http://127.0.0.1:1/"}),
         (200, b" " * (MOST_BYTES + 1), {}),
@@ -72,6 +80,31 @@ def test_anything_else_is_no_answer(master, at, status, body, headers):
     """C9: what was known before stays."""
     master(status, body, **headers)
     assert master_ask("the key", at=at).answer is Answer.UNREACHABLE
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"])
+def test_a_master_that_drips_is_cut_off_at_the_deadline(settings, at, monkeypatch, head):
+    """C9: one bound for all of it, headers and body, not one for each read."""
+    monkeypatch.setattr("licenses.master.SECONDS", 0.3)
+    wait, sent = threading.Event(), []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip():
+            with contextlib.suppress(OSError), server.accept()[0] as line:
+                line.recv(65536)
+                line.sendall(head)
+                while len(sent) < 60:  # 3 s
+                    line.sendall(b"H")
+                    sent.append(1)
+                    wait.wait(0.05)
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        settings.SELF_LICENSE_MASTER_URL = f"http://127.0.0.1:{server.getsockname()[1]}"
+        heard = master_ask("the key", at=at)
+        thread.join()
+    assert (heard.answer, len(sent) < 60) == (Answer.UNREACHABLE, True)
+    assert "0.3 s" in heard.reason
 
 
 def test_nobody_listening_is_no_answer(settings, at):
