@@ -53,7 +53,7 @@ def master_ask(text: str, *, at: datetime) -> Heard:
             question = Question(text, product=settings.SELF_LICENSE_PRODUCT)
             return heard_of(verdict_for(question, at=at).to_dict())
         if not settings.SELF_LICENSE_MASTER_URL:
-            return Heard(Answer.UNKNOWN, "no_master")
+            return Heard(Answer.NO_MASTER, "no_master")
         return heard_of(_post(text))
     except (NoAnswer, DatabaseError, InterfaceError) as error:
         log.warning("self_license_master_silent", error=str(error)[:200])

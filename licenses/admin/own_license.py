@@ -48,6 +48,7 @@ OUTCOMES = {
     Answer.SUSPENDED: "The master suspended the license, so nothing is granted.",
     Answer.ENDED: "The master says that the license cannot be used, so nothing is granted.",
     Answer.UNKNOWN: "No master knows the license: what the key carries is granted.",
+    Answer.NO_MASTER: "No master is set: what was known last still counts, else what the key carries.",
     Answer.SOURCE_GONE: "The key cannot be read any more: what was known last still counts.",
     Answer.UNREACHABLE: "The master did not answer: what was known last still counts.",
 }

@@ -41,7 +41,7 @@ class GuardState(StrEnum):
 
 class Answer(StrEnum):
     """What a refresh learned about the key (C9). `EXPIRED` is the key's own end, which the clock judges;
-    `ENDED` is the master's word that the license cannot be used as it is.
+    `ENDED` is the master's word that the license cannot be used as it is; `NO_MASTER` that there is none to ask.
     """
 
     LIVE = "live"
@@ -51,6 +51,7 @@ class Answer(StrEnum):
     SUSPENDED = "suspended"
     ENDED = "ended"
     UNKNOWN = "unknown"
+    NO_MASTER = "no_master"
     SOURCE_GONE = "source_gone"
     UNREACHABLE = "unreachable"
 
@@ -85,7 +86,7 @@ class OwnLicense:
     `signed` is what the key carries. `live` is what the row of the license said last; None: no row is known,
     and the signed set counts (C9). `refused` and `reason` say why nothing is granted, `refused_since` since
     when. `expires_at` and `ends_at` are the signed end, without and with the license's own grace. `heard_at` is
-    when the license's row was last heard of; None where there is nobody to be heard.
+    when the license's row was last heard of, or nobody was to be asked; None where there is nobody to be heard.
     """
 
     present: bool = False
@@ -193,6 +194,8 @@ def refreshed(own: OwnLicense, heard: Heard, *, at: datetime) -> OwnLicense:
             return replace(_cleared(own), live=dict(heard.live or {}), live_seats=heard.seats, heard_at=at)
         case Answer.UNKNOWN:
             return replace(_cleared(own), live=None, live_seats=None, heard_at=at)
+        case Answer.NO_MASTER:
+            return replace(own, heard_at=at)
         case Answer.UNVERIFIED | Answer.REVOKED | Answer.SUSPENDED | Answer.ENDED:
             same = own.refused is heard.answer and own.refused_since is not None
             since = own.refused_since if same else at

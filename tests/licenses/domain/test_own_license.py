@@ -91,6 +91,7 @@ def test_the_label_is_read_off_what_is_granted(granted, tier):
         (Answer.SUSPENDED, GuardState.GRACE, False),
         (Answer.ENDED, GuardState.GRACE, False),
         (Answer.UNKNOWN, GuardState.VALID, True),
+        (Answer.NO_MASTER, GuardState.VALID, True),
         (Answer.SOURCE_GONE, GuardState.VALID, True),
         (Answer.UNREACHABLE, GuardState.VALID, True),
         (Answer.EXPIRED, GuardState.VALID, True),  # its end is the clock's to judge

@@ -347,6 +347,19 @@ def test_a_license_whose_key_was_revoked_counts_when_it_is_issued_again(own_key,
     assert refused.value.members["reason"] == "key_revoked"
 
 
+def test_taking_the_master_away_lifts_nothing(own_pro, refresh, settings, master_says):
+    """C4, C9: neither what its row narrows nor a suspension."""
+    live = {"ok": True, "entitlements": {"crm": True}, "limits": {"seats": {"cap": 3}}}
+    url = settings.SELF_LICENSE_MASTER_URL
+    for verdict, granted in ((live, {"crm": True}), ({"ok": False, "reason": "suspended"}, {})):
+        settings.SELF_LICENSE_MASTER_URL = url
+        master_says(verdict)
+        assert refresh().granted == granted
+        settings.SELF_LICENSE_MASTER_URL = ""
+        assert refresh().granted == granted
+    assert SelfLicense.objects.get().outcome == "no_master"
+
+
 def test_a_bad_file_takes_nothing_from_a_key_that_was_activated(own_pro, settings, refresh):
     """C8, C9: it came from elsewhere, and a bad key leaves the one in place."""
     settings.SELF_LICENSE = "no license"
