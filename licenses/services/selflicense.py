@@ -119,8 +119,8 @@ def _renewed(*, online: bool, actor: str, at: datetime) -> SelfLicense:
     heard = _hear(text, verification, online=online, at=at)
     with transaction.atomic():
         now = own_license_lock()
-        if now.key_sha256 != row.key_sha256:
-            return now  # another key was activated while the master was asked about this one
+        if _overtaken(row, now, at):
+            return now
         if found and verification and text_digest(found.text) == now.key_sha256:
             now.found_sha256 = now.key_sha256
         elif found and verification:
@@ -133,6 +133,13 @@ def _renewed(*, online: bool, actor: str, at: datetime) -> SelfLicense:
             _record_change(now, actor, at)
             now.save()
     return now
+
+
+def _overtaken(row: SelfLicense, now: SelfLicense, at: datetime) -> bool:
+    """While the master was asked, another key was activated, or somebody who asked no earlier wrote the answer."""
+    if now.key_sha256 != row.key_sha256:
+        return True
+    return now.refreshed_at is not None and now.refreshed_at != row.refreshed_at and now.refreshed_at >= at
 
 
 def _new_in_source(row: SelfLicense, at: datetime) -> Found | None:

@@ -360,6 +360,24 @@ def test_taking_the_master_away_lifts_nothing(own_pro, refresh, settings, master
     assert SelfLicense.objects.get().outcome == "no_master"
 
 
+@pytest.mark.parametrize(("seconds", "reason"), [(1, "revoked"), (-1, "")])
+def test_an_answer_that_was_overtaken_is_dropped(
+    own_key, clock, refresh, master_says, monkeypatch, seconds, reason
+):
+    """C9: two refreshes at once; who asked first does not undo what the other one was told since."""
+    selflicense_activate(text=own_key()[1], at=clock.at, **BY)
+    clock.advance(timedelta(hours=1))
+    live = {"ok": True, "entitlements": {"crm": True}, "limits": {"seats": {"cap": 3}}}
+
+    def slow(_text):
+        master_says({"ok": False, "reason": "revoked"})
+        selflicense_refresh(at=clock.at + timedelta(seconds=seconds), **BY)
+        return live
+
+    monkeypatch.setattr(master, "_post", slow)
+    assert refresh().reason == reason
+
+
 def test_a_bad_file_takes_nothing_from_a_key_that_was_activated(own_pro, settings, refresh):
     """C8, C9: it came from elsewhere, and a bad key leaves the one in place."""
     settings.SELF_LICENSE = "no license"
