@@ -20,6 +20,10 @@ BEAT: dict[str, Any] = {
         "options": {"expires": 600.0},
     },
     "billing.expire_events": {"task": "billing.expire_events", "schedule": crontab(hour=3, minute=20)},
+    "billing.maintenance_go_on": {
+        "task": "billing.maintenance_go_on",
+        "schedule": crontab(hour=3, minute=40),
+    },
     "billing.checkouts_reap": {
         "task": "billing.checkouts_reap",
         "schedule": 300.0,

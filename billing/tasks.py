@@ -5,11 +5,14 @@ from __future__ import annotations
 from celery import shared_task
 
 from billing.services.inbox import events_expire
+from billing.services.maintenance import maintenance_go_on
 from billing.services.processing import ACTOR, events_sweep
 from billing.services.reaping import checkouts_reap
 from billing.services.subscriptions import subscriptions_lapse
 from billing.services.telling import tier_changes_tell
-from config.kit import clock
+from config.kit import actors, clock
+
+MAINTENANCE_ACTOR = actors.system("maintenance")
 
 
 @shared_task(name="billing.sweep_inbox")
@@ -37,3 +40,9 @@ def reap_checkouts() -> int:
 def tell_tier_changes() -> int:
     """After a change of tier, and every five minutes for what Stripe did not take."""
     return tier_changes_tell(at=clock.now())
+
+
+@shared_task(name="billing.maintenance_go_on")
+def go_on_with_maintenance() -> int:
+    """Daily, a week ahead; a run that was missed is made up for by the next (E32)."""
+    return maintenance_go_on(actor=MAINTENANCE_ACTOR, at=clock.now())

@@ -5,15 +5,19 @@ from __future__ import annotations
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from accounts.models import Account
 from accounts.selectors import account_find, accounts_for
+from billing.domain.enums import MaintenanceMode
 from billing.models import Checkout, MerchantProfile, Offer, Payment, Subscription, TierChange
 from billing.order_errors import NotYourGroup
 from config.kit.api.principals import Principal
 from config.kit.errors import FieldError, Invalid, NotFound
+from licenses.domain.enums import LicenseStatus
 from licenses.models import License
 
 
@@ -110,6 +114,20 @@ def maintenance_offer_of(license: License) -> Offer | None:  # noqa: A002 - the 
         return sold
     rows = Offer.objects.select_related("merchant").filter(plan=license.plan_id).exclude(maintenance="")
     return rows.order_by("-active", "position", "pk").first()
+
+
+def maintenance_ending_of_itself(until: datetime) -> QuerySet[License]:
+    """Perpetual licenses whose maintenance ends by then and goes on without anybody: `maintenance_offer_of` each."""
+    offers = Offer.objects.exclude(maintenance="").values("maintenance")
+    bought = offers.filter(payments__fulfilments__license=OuterRef("pk"))
+    of_plan = offers.filter(plan=OuterRef("plan"))
+    mode = Coalesce(
+        Subquery(bought.order_by("-payments__paid_at", "-payments__pk")[:1]),
+        Subquery(of_plan.order_by("-active", "position", "pk")[:1]),
+    )
+    ending = License.objects.filter(expires_at=None, maintenance_expires_at__lte=until)
+    living = ending.exclude(status=LicenseStatus.REVOKED).annotate(maintenance_mode=mode)
+    return living.filter(maintenance_mode=MaintenanceMode.AUTO).order_by("maintenance_expires_at", "pk")
 
 
 def subscription_of(license: License) -> Subscription | None:  # noqa: A002 - the word of the vocabulary

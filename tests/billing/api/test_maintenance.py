@@ -8,10 +8,13 @@ import pytest
 
 from billing import gateway
 from billing.models import Checkout, Fulfilment
+from billing.schedule import BEAT
 from billing.services.maintenance import maintenance_extend
 from billing.services.settling import payment_settle
+from billing.tasks import go_on_with_maintenance
 from history.models import Event
 from licenses.models import License
+from licenses.services.lifecycle import license_revoke
 from tests.billing.shop import OPERATOR, URL, merchant, shop, stranger
 
 __all__ = ["merchant", "shop", "stranger"]  # fixtures
@@ -64,6 +67,33 @@ def test_a_paid_year_counts_from_the_old_end_or_from_now(shop, owned, pay, clock
     assert Fulfilment.objects.filter(license=owned).count() == 2
     event = Event.objects.get(kind="maintenance.extended")
     assert event.data["old_expires_at"] == old.isoformat()
+
+
+def test_maintenance_that_goes_on_by_itself_never_runs_out(shop, make_offer, ever, pay, clock, stripe):
+    """E32: `auto` is extended before its end, late too, and once; not `manual`, not a revoked one."""
+    always = make_offer("always", type="one_off", term_days=0, maintenance="auto")
+    for offer in (always, always, ever):
+        pay(shop.post(URL, {"lookup_key": offer.lookup_key}).json()["session_id"])
+    auto, revoked, manual = License.objects.order_by("pk")
+    license_revoke(license=revoked, reason="fraud", at=clock.at, **BY)
+    first = auto.maintenance_expires_at
+    clock.set(first - timedelta(days=8))
+    assert go_on_with_maintenance() == 0
+    clock.advance(timedelta(days=1))
+    assert (go_on_with_maintenance(), go_on_with_maintenance()) == (1, 0)
+    ends = [License.objects.get(pk=row.pk).maintenance_expires_at for row in (auto, revoked, manual)]
+    assert ends == [
+        first + timedelta(days=365),
+        revoked.maintenance_expires_at,
+        manual.maintenance_expires_at,
+    ]
+    clock.advance(timedelta(days=1000))  # nobody swept for long
+    assert go_on_with_maintenance() == 1
+    auto.refresh_from_db()
+    assert auto.maintenance_expires_at > clock.at + timedelta(days=364)
+    told = Event.objects.filter(kind="maintenance.extended")
+    assert set(told.values_list("actor", flat=True)) == {"system:maintenance"}
+    assert BEAT["billing.maintenance_go_on"]["task"] == go_on_with_maintenance.name
 
 
 def test_the_license_operator_s_path_is_the_same_in_camel_case(shop, owned):
