@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q
 
-from billing.models import Offer
+from billing.models import MerchantProfile, Offer
+from config.kit.locks import locked
 
 Source = Callable[[], int | None]
 
@@ -54,3 +55,12 @@ def seat_usage() -> SeatUsage:
         config=Count("pk", filter=by_file), custom=Count("pk", filter=~by_file)
     )
     return SeatUsage(counts["config"], counts["custom"], seat_limit())
+
+
+def seat_queue() -> None:
+    """Wait for whoever activates an offer, until the transaction ends: on the row of the default profile.
+
+    Call it before anything of an offer is locked.
+    """
+    if seat_limit() is not None:
+        list(locked(MerchantProfile.objects.filter(is_default=True)))

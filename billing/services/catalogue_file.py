@@ -16,6 +16,7 @@ from rest_framework import serializers
 
 from billing.entries import coupon_fields, offer_fields
 from billing.models import Coupon, MerchantProfile, Offer
+from billing.selectors.seats import seat_queue
 from billing.services.coupons import coupon_create, coupon_update
 from billing.services.merchants import merchant_create, merchant_update
 from billing.services.offers import offer_create, offer_update
@@ -103,13 +104,14 @@ def _merged(coupons: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _load(entries: _Entries, actor: str, at: datetime) -> Iterator[Change]:
     by: dict[str, Any] = {"actor": actor, "at": at}
+    seat_queue()
+    yield from _switched_off(entries, by)  # first: what takes their place may need the room
     for row in entries.merchants:
         yield from _placed(f"merchants.{row['slug']}", _merchant(row, by))
     for row in entries.products:
         yield from _placed(f"products.{row['slug']}", _product(row, by))
     for row in entries.coupons:
         yield from _placed(f"coupons.{row['code']}", _coupon(row, by))
-    yield from _switched_off(entries, by)
 
 
 def _placed(where: str, work: Iterator[Change]) -> Iterator[Change]:
@@ -199,11 +201,11 @@ def _with_instants(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _switched_off(entries: _Entries, by: dict[str, Any]) -> Iterator[Change]:
-    kept = {row["slug"] for row in entries.products}
+    kept = {row["slug"] for row in entries.products if row.get("active") is not False}
     for offer in Offer.objects.filter(config_managed=True, active=True).exclude(slug__in=kept):
         offer_update(offer=offer, by_file=True, active=False, **by)
         yield Change("-", f"product {offer.slug}", {"active": (True, False)})
-    codes = {row["code"] for row in entries.coupons}
+    codes = {row["code"] for row in entries.coupons if row.get("active") is not False}
     for coupon in Coupon.objects.filter(config_managed=True, active=True).exclude(code__in=codes):
         coupon_update(coupon=coupon, by_file=True, active=False, **by)
         yield Change("-", f"coupon {coupon.code}", {"active": (True, False)})

@@ -19,9 +19,9 @@ from billing.errors import (
     SeatLimitExceeded,
     invalid,
 )
-from billing.models import BundleItem, MerchantProfile, Offer, PriceTier
+from billing.models import BundleItem, Offer, PriceTier
 from billing.selectors.catalogue import offer_units_held
-from billing.selectors.seats import seat_limit, seat_usage
+from billing.selectors.seats import seat_queue, seat_usage
 from billing.services.coupons import coupon_create
 from billing.terms import offer_facts_of
 from config.kit.errors import FieldError, Invalid
@@ -69,6 +69,7 @@ def offer_create(
     _check(row, steps, parts)
     with transaction.atomic():
         if row.active:
+            seat_queue()
             _take_seat()
         _free_default(row, actor, at)
         _insert(row)
@@ -99,11 +100,13 @@ def offer_update(
     if fields.get("slug", offer.slug) != offer.slug:
         raise Invalid([FieldError("slug", "fixed", "The slug stands in addresses and in the history.")])
     with transaction.atomic():
-        if fields.get("active") and not offer.active:
-            _take_seat()
+        if fields.get("active"):
+            seat_queue()
         row = _lock(offer, str(fields.get("default_for", "")))
         if row.config_managed and not by_file:
             raise ConfigManaged
+        if fields.get("active") and not row.active:
+            _take_seat()
         changed = _assign(row, _known(fields, FIELDS))
         old_steps, old_parts = list(row.tiers.all()), list(row.items.select_related("plan"))
         steps = old_steps if tiers is None else _tiers(row, tiers)
@@ -137,10 +140,7 @@ def _lock(offer: Offer, default_for: str) -> Offer:
 
 
 def _take_seat() -> None:
-    """E26: one active offer more must fit into our own license. Activations queue on the default profile's row."""
-    if seat_limit() is None:
-        return
-    list(locked(MerchantProfile.objects.filter(is_default=True)))
+    """E26: one active offer more must fit into our own license. In the queue only."""
     usage = seat_usage()
     if usage.limit is not None and usage.total + 1 > usage.limit:
         raise SeatLimitExceeded(limit=usage.limit, required=usage.total + 1)

@@ -135,6 +135,39 @@ def test_the_seats_of_our_own_license_bound_the_active_offers(own_key, make_offe
     make_offer("two")
 
 
+def test_an_offer_that_was_switched_off_meanwhile_takes_a_seat_again(own_key, make_offer, at):
+    """E26: what counts is the row, not what the caller read of it."""
+    selflicense_activate(text=own_key("pro", seats=1)[1], at=at, **BY)
+    read = make_offer("one")
+    offer_update(offer=Offer.objects.get(pk=read.pk), active=False, at=at, **BY)
+    make_offer("two")
+    with pytest.raises(SeatLimitExceeded):
+        offer_update(offer=read, active=True, at=at, **BY)
+    assert seat_usage().total == 1
+
+
+def test_the_catalogue_file_swaps_at_the_cap(own_key, at):
+    """E4, E26, C12: what goes makes room for what comes, left out or inactive; one too many is still refused."""
+    selflicense_activate(text=own_key("creator", seats=1)[1], at=at, **BY)
+
+    def load(*slugs, off=()):
+        sold = {"product_key": "demo", "type": "one_off", "term_days": 30, "amount_minor": 100}
+        products = [
+            *({"slug": slug, **sold} for slug in slugs),
+            *({"slug": slug, "active": False} for slug in off),
+        ]
+        coupons = [{"code": f"{slug}{number}", "percent_bps": 100} for slug in slugs for number in range(10)]
+        catalogue_load(document={"products": products, "coupons": coupons}, at=at, **BY)
+        return [offer.slug for offer in Offer.objects.filter(active=True)]
+
+    assert load("one") == ["one"]
+    assert load("two") == ["two"]
+    assert load("three", off=["two"]) == ["three"]
+    assert Coupon.objects.filter(active=True).count() == 10
+    with pytest.raises((SeatLimitExceeded, gates.TierCap)):
+        load("three", "four")
+
+
 def test_creating_an_offer_with_too_many_coupons_makes_neither(make_coupon, enterprise, at):
     """C12, C16: all or nothing."""
     for number in range(10):
