@@ -22,11 +22,12 @@ from django.db import connection, transaction
 from accounts.models import Account, User
 from accounts.services.accounts import account_create
 from accounts.services.users import user_create
+from billing.errors import SeatLimitExceeded
 from billing.services.coupons import coupon_create
 from billing.services.offers import offer_create
 from history.services import checkpoint_key_ensure
 from licenses.domain.enums import Algorithm, Edition, KeyState, Kind
-from licenses.gates import standing_of
+from licenses.gates import CatalogueGuarded, TierCap, standing_of
 from licenses.models import Product, SigningKey
 from licenses.services.catalogue import plan_create, preset_create, product_create
 from licenses.services.keys import key_rotate
@@ -233,11 +234,22 @@ def own_license_load(*, at: datetime) -> Iterator[str]:
         yield f"License of this installation: tier {now.tier.capitalize()}, guard {now.guard}."
 
 
-@transaction.atomic
 def demo_load(*, at: datetime) -> list[str]:
-    """Load a small catalogue and two accounts, all or nothing, if there is neither product nor account."""
+    """Load a small catalogue and two accounts, all or nothing, if there is neither product nor account.
+
+    Where our own license stands in the way it is left out: that stops no start (C2).
+    """
     if Product.objects.exists() or Account.objects.exists():
         return []
+    try:
+        with transaction.atomic():
+            _demo_make(at)
+    except (CatalogueGuarded, TierCap, SeatLimitExceeded) as refusal:
+        return [f"Left the demo out. {refusal.detail}"]
+    return ["Loaded the demo: product demo with its plans, offers and trial, accounts acme and globex."]
+
+
+def _demo_make(at: datetime) -> None:
     product = product_create(
         product_key="demo",
         name="Demo Platform",
@@ -265,7 +277,6 @@ def demo_load(*, at: datetime) -> list[str]:
     coupon_create(code="WELCOME20", percent_bps=2_000, actor=ACTOR, at=at)
     for row in ACCOUNTS:
         account_create(**row, actor=ACTOR, at=at)
-    return ["Loaded the demo: product demo with its plans, offers and trial, accounts acme and globex."]
 
 
 def superadmin_ensure(*, email: str, at: datetime) -> tuple[str, str]:

@@ -130,6 +130,17 @@ def test_the_demo_can_be_declined(rsa_key):
     assert SigningKey.objects.count() == 2
 
 
+@pytest.mark.own_license
+def test_a_bad_key_of_our_own_stops_no_start(rsa_key, settings):
+    """C2, E27: the guard shuts the catalogue, so the demo is left out; everything else is done."""
+    settings.SELF_LICENSE = "no license"
+    assert "guard invalid" in run("--no-demo")
+    again = run()
+    assert "Left the demo out." in again
+    assert "guard invalid" in again
+    assert not Product.objects.exists()
+
+
 def test_a_key_that_staff_retired_is_not_replaced(first_start):
     key = SigningKey.objects.get(algorithm=Algorithm.EDDSA)
     key_retire(key=key, actor="user:1", at=now(), force=True)
