@@ -40,7 +40,7 @@ from crm.services.sync_connections import (
     connection_switch,
     connection_update,
 )
-from crm.services.sync_deciding import run_start
+from crm.services.sync_deciding import run_start, run_stop
 from crm.services.sync_preview import sync_preview
 
 MANAGE = "crm.manage_sync"
@@ -63,7 +63,7 @@ def _for_managers(view: View) -> View:
 @admin.register(Connection)
 class ConnectionAdmin(SectionGuard, RecordAdmin[Connection]):
     template = "admin/crm/connection.html"
-    deeds = ("switch", "detect", "compare")
+    deeds = ("switch", "detect", "compare", "stop")
     list_display = ("name", "crm", "state", "since")
     ordering = ("name", "id")
     sortable_by = ()
@@ -259,6 +259,10 @@ class ConnectionAdmin(SectionGuard, RecordAdmin[Connection]):
             lambda row, by: run_start(connection=row, **by),
             "Everything is compared with the CRM now.",
         )
+
+    def stop_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        said = "The comparison has ended. What changed is sent as ever."
+        return self._do(request, pk, lambda row, by: run_stop(connection=row, **by), said)
 
     def _do(
         self, request: HttpRequest, pk: int, deed: Callable[[Connection, dict[str, Any]], Any], said: str

@@ -95,11 +95,20 @@ def run_start(*, connection: Connection, actor: str, at: datetime) -> SyncRun:
     return run
 
 
-def run_stop(*, connection: Connection, at: datetime) -> bool:
-    """End a comparison: what it queued and is not sent yet is sent only where something changed."""
-    runs = SyncRun.objects.filter(connection=connection, ended_at=None)
-    SyncJob.objects.filter(run__in=runs).update(run=None)
-    return bool(runs.update(ended_at=at))
+def run_stop(*, connection: Connection, actor: str, at: datetime) -> bool:
+    """End a comparison: what it queued and is not sent yet is sent only where something changed.
+
+    False when none is under way.
+    """
+    with transaction.atomic():
+        run = locked(SyncRun.objects.filter(connection=connection, ended_at=None)).first()
+        if run is None:
+            return False
+        SyncJob.objects.filter(run=run).update(run=None)
+        run.ended_at = at
+        run.save(update_fields=["ended_at"])
+        _record(Kind.CRM_COMPARED, connection, actor, at, stopped=True)
+    return True
 
 
 def _record(kind: Kind, connection: Connection, actor: str, at: datetime, **data: Any) -> None:

@@ -238,15 +238,17 @@ def run_queue_page(*, run_id: int, at: datetime) -> bool:
         if run.ended_at is not None:
             return False
         kinds = [kind for kind in ObjectKind if kind in run.connection.sends]
-        kind, last = run.cursor.get("at", [kinds[0] if kinds else "", 0])
+        kind, last = run.cursor.get("at", [ObjectKind.COMPANY, 0])
+        if kind and kind not in kinds:  # not sent any more, or never
+            kind, last = _after(kinds, kind)
         if kind in kinds:
             ids = _ids(sendable(run.connection, ObjectKind(kind)), last)
             jobs_queue(connection=run.connection, kind=ObjectKind(kind), ids=ids, at=at, run=run)
             run.queued += len(ids)
             run.cursor = {"at": _next(kinds, ObjectKind(kind), ids)}
             run.total = max(run.total, run.queued)
-        elif not run.jobs.exclude(state=SyncJob.State.FAILED).exists():
-            run.ended_at, run.total = at, run.queued
+        elif not run.jobs.filter(kind__in=kinds).exclude(state=SyncJob.State.FAILED).exists():
+            run.cursor, run.ended_at, run.total = {"at": ["", 0]}, at, run.queued
         run.save()
     return run.cursor["at"][0] in kinds if run.cursor else False
 
@@ -258,8 +260,13 @@ def _ids(rows: QuerySet[Any], last: int) -> list[int]:
 def _next(kinds: list[ObjectKind], kind: ObjectKind, ids: list[int]) -> list[Any]:
     if len(ids) == PAGE:
         return [kind, ids[-1]]
-    after = kinds.index(kind) + 1
-    return [kinds[after], 0] if after < len(kinds) else ["", 0]
+    return _after(kinds, kind)
+
+
+def _after(kinds: list[ObjectKind], kind: str) -> list[Any]:
+    """The first of the kinds that come behind another."""
+    rest = list(ObjectKind)[list(ObjectKind).index(ObjectKind(kind)) + 1 :]
+    return [next((one for one in rest if one in kinds), ""), 0]
 
 
 def followers_queue(*, connection: Connection, kind: ObjectKind, ids: list[int], at: datetime) -> int:

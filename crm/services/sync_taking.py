@@ -54,8 +54,8 @@ def values_take(
     """
     with transaction.atomic():
         row = referable(MODELS[kind].objects.filter(pk=object_id)).first()
-        facts = facts_of(connection, kind, [object_id]).get(object_id) if row is not None else None
-        if facts is None:
+        facts = facts_of(connection, kind, [object_id]).get(object_id)
+        if row is None or facts is None:
             return set(values)
         same = {n for n in values if planned is None or planned.get(n) == facts.values.get(n)}
         if same & NAME and not NAME & set(values) <= same:

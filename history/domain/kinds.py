@@ -193,7 +193,10 @@ class Kind(StrEnum):
         "A connection to an outside CRM changed, was switched or paused.",
     )
     CRM_CONNECTION_DELETED = "crm_connection.deleted", "A connection to an outside CRM was removed."
-    CRM_COMPARED = "crm_connection.compared", "Staff had everything compared with an outside CRM."
+    CRM_COMPARED = (
+        "crm_connection.compared",
+        "Staff had everything compared with an outside CRM, or stopped that.",
+    )
     CRM_RETRIED = "crm_connection.retried", "Staff had records sent to an outside CRM again."
     CRM_CONFLICT_SETTLED = "crm_conflict.settled", "Staff decided about a field that two sides had changed."
 

@@ -9,12 +9,13 @@ from django.urls import reverse
 
 from config.kit.sealing import stores_reseal
 from crm.models import Connection, Person, Section, SyncConflict, SyncJob, SyncRun
-from crm.services.sync_connections import connection_map
+from crm.services.sync_connections import connection_map, connection_update
+from crm.services.sync_queueing import run_queue_page
 from crm.services.sync_recording import conflict_note
 from crm.sync_tasks import sync
 from history.models import Event
 from tests.crm.fakes.server import TOKEN
-from tests.crm.outside.conftest import ACTOR, SECRET, change, person
+from tests.crm.outside.conftest import ACTOR, SECRET, change, person, task
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.usefixtures("shown")]
 LIST = "admin:crm_connection_changelist"
@@ -177,6 +178,30 @@ def test_a_comparison_puts_right_what_drifted_and_shows_how_far_it_is(either, si
     assert SyncRun.objects.get().ended_at is not None
 
 
+def test_a_comparison_ends_without_the_kinds_that_are_not_sent_any_more_and_can_be_stopped(
+    twenty, signed_in, superadmin
+):
+    """D18: the bar does not stand still for ever, and another can be started."""
+    client, by = signed_in(superadmin), {"actor": ACTOR, "at": twenty.clock.at}
+    task(person())
+    twenty.sync()
+    for sends in (["person"], ["task"]):
+        connection_update(connection=twenty.row, changes={"sends": ["person", "task"]}, **by)
+        client.post(page("connection_compare", twenty.row))
+        while run_queue_page(run_id=SyncRun.objects.latest("pk").pk, at=twenty.clock.at):
+            pass
+        connection_update(connection=twenty.row, changes={"sends": sends}, **by)
+        twenty.sync()
+        assert SyncRun.objects.latest("pk").ended_at is not None
+    client.post(page("connection_compare", twenty.row))
+    assert "Stop comparing" in client.get(page("connection_change", twenty.row)).content.decode()
+    client.post(page("connection_stop", twenty.row))
+    assert not SyncRun.objects.filter(ended_at=None).exists()
+    assert not SyncJob.objects.exclude(run=None).filter(run__ended_at=None).exists()
+    assert "Stop comparing" not in client.get(page("connection_change", twenty.row)).content.decode()
+    assert Event.objects.latest("pk").data == {"stopped": True}
+
+
 def test_failed_records_and_refused_credentials_wait_for_a_person(either, signed_in, superadmin):
     """D18: a page of failed jobs with retry; "Needs attention" shows them."""
     person(1, name="refused")
@@ -217,7 +242,7 @@ def test_a_viewer_looks_and_changes_nothing(twenty, signed_in, auditor):
     twenty.sync()
     (job,) = SyncJob.objects.all()
     assert client.get(page("connection_change", twenty.row)).status_code == 200
-    deeds = ("switch", "detect", "preview", "compare", "remove", "edit", "credentials")
+    deeds = ("switch", "detect", "preview", "compare", "stop", "remove", "edit", "credentials")
     for name, row in [*((f"connection_{deed}", twenty.row) for deed in deeds), ("syncjob_retry", job)]:
         assert client.post(page(name, row)).status_code == 403
 
