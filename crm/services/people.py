@@ -20,6 +20,7 @@ from crm.domain.words import Consent, Origin
 from crm.errors import AddressTaken, LastAddress, PersonMerged
 from crm.models import Person, PersonEmail, PersonLicense, PersonNote, Task, Touchpoint
 from history.domain.kinds import Kind
+from history.models import Event
 from history.services import record
 from licenses.models import License
 from trials.domain.addresses import Address, AddressError, read_address
@@ -49,7 +50,8 @@ def person_know(
     happened_at: datetime,
     at: datetime,
 ) -> Person:
-    """The person of an address, made if need be; blanks are filled, nothing that is known is overwritten.
+    """The person of an address, made if need be; blanks are filled, nothing that is known is overwritten, nor filled
+    what somebody emptied since it happened.
 
     Known since it happened, so that reading history again gives the same person.
     """
@@ -58,6 +60,9 @@ def person_know(
     if person is None:
         person = _known(address, {**given, "origin": origin, "created_at": happened_at}, at)
     changed = [field for field, value in given.items() if value and not getattr(person, field)]
+    if changed:
+        decided = _decided_since(person, happened_at)
+        changed = [field for field in changed if field not in decided]
     for field in changed:
         setattr(person, field, given[field])
     if person.origin == Origin.ACCOUNT and origin != person.origin:
@@ -66,6 +71,12 @@ def person_know(
         changed.append("origin")
     _save(person, changed, at)
     return person
+
+
+def _decided_since(person: Person, since: datetime) -> set[str]:
+    """What people wrote after that, empty or not: of two decisions the later holds, whenever history is read."""
+    told = Event.objects.filter(kind=Kind.PERSON_CHANGED, subject=f"person:{person.uid}", at__gt=since)
+    return {field for data in told.values_list("data", flat=True) for field in data.get("fields", ())}
 
 
 def _known(address: Address, given: Mapping[str, Any], at: datetime) -> Person:

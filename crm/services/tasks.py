@@ -5,11 +5,12 @@ What the reader of history makes or settles is a projection of it; what people d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.models import Account, User
 from config.kit.errors import FieldError, Invalid, NotFound
@@ -21,6 +22,7 @@ from crm.domain.words import ONGOING, TaskKind, TaskStatus
 from crm.errors import TaskEnded
 from crm.models import Person, Task, TaskRule
 from history.domain.kinds import Kind
+from history.models import Event
 from history.services import record
 
 READER = "system:crm"
@@ -71,14 +73,25 @@ def task_ensure(
 
 
 def tasks_settle(*, settled: Settled, happened_at: datetime, at: datetime) -> int:
-    """Drop what needs doing no more and nobody has taken in hand; return how many."""
+    """Drop what needs doing no more and nobody has taken in hand, or opened again since; return how many."""
     rows = Task.objects.filter(status=TaskStatus.OPEN, kind__in=settled.kinds)
     if settled.about is not None:
         rows = rows.filter(subject_type=settled.about[0], subject_id=settled.about[1])
     else:
         rows = rows.filter(dedupe_key=settled.key)
     rows = rows.filter(created_at__lte=happened_at)
+    opened = set(_opened_since(rows, happened_at))
+    rows = rows.exclude(pk__in=opened) if opened else rows
     return rows.update(status=TaskStatus.DROPPED, ended_at=happened_at, ended_by=READER, changed_at=at)
+
+
+def _opened_since(rows: QuerySet[Task], since: datetime) -> Iterator[int]:
+    """Those that somebody opened again after that: of two decisions the later holds, whenever history is read."""
+    ids = {f"task:{uid}": pk for pk, uid in rows.values_list("pk", "uid")}
+    told = Event.objects.filter(kind=Kind.TASK_CHANGED, subject__in=list(ids), at__gt=since)
+    for subject, data in told.values_list("subject", "data"):
+        if data.get("to") == TaskStatus.OPEN:
+            yield ids[subject]
 
 
 # --- by people ----------------------------------------------------------------------------------------

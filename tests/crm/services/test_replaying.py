@@ -10,6 +10,7 @@ from django.core.management import call_command
 
 from crm.models import Person, Task
 from crm.services.counting import traffic_count
+from crm.services.people import person_update
 from crm.services.tasks import task_move
 from licenses.services.node_caps import node_cap_sweep
 from licenses.services.posture import posture_sweep
@@ -63,7 +64,14 @@ def test_replaying_into_an_empty_crm_gives_the_same(
     Person.objects.all().delete()
     call_command("crm", "replay")
     assert snapshot() == before
-    task_move(task=Task.objects.filter(status="open").first(), to="in_progress", actor="user:1", at=clock.at)
+    by = {"actor": "user:1", "at": clock.at + DAY}
+    task_move(task=Task.objects.filter(status="open").first(), to="in_progress", **by)
+    settled = list(Task.objects.filter(status="dropped", ended_by="system:crm"))
+    assert settled
+    for task in settled:
+        task_move(task=task, to="open", **by)
+    for person in Person.objects.exclude(account=None):
+        person_update(person=person, changes={"account": None, "company": ""}, **by)
     handled = snapshot()
     call_command("crm", "replay")
     assert snapshot() == handled
