@@ -13,9 +13,10 @@ from django.db import transaction
 from config.kit.enqueue import enqueue
 from config.kit.errors import FieldError, Invalid, NotFound
 from config.kit.locks import locked
-from config.kit.sealing import reseal, seal
+from config.kit.sealing import SealingKeyMissing, reseal, seal, unseal
 from config.kit.targets import UnfitUrlError, target_parse
 from config.kit.validation import check_fields
+from crm.domain.sync.credentials import workspace_of
 from crm.domain.sync.failures import Failure
 from crm.domain.sync.fields import (
     IDENTITY,
@@ -91,7 +92,7 @@ def connection_update(
         if "base_url" in changed:
             _move(row, token)
         if token.strip():
-            row.token_sealed = seal(_secret("token", token))
+            row.token_sealed = _sealed_token(row, token)
             _go_on(row)
             changed.append("credentials")
         if "sends" in changed:
@@ -128,7 +129,7 @@ def connection_credentials(
     with transaction.atomic():
         row, changed = _lock(connection), []
         if token.strip():
-            row.token_sealed, changed = seal(_secret("token", token)), ["token_sealed"]
+            row.token_sealed, changed = _sealed_token(row, token), ["token_sealed"]
         if secret.strip():
             row.secret_sealed, changed = seal(_secret("secret", secret)), [*changed, "secret_sealed"]
         if not changed:
@@ -291,6 +292,22 @@ def _secret(name: str, text: str) -> bytes:
             [FieldError(name, "bad_credential", "This is no credential: one line, without spaces.")]
         )
     return clean.encode()
+
+
+def _sealed_token(row: Connection, token: str) -> bytes:
+    """A new credential, sealed. One of another workspace is refused once records are linked, where it names it."""
+    clean = _secret("token", token)
+    try:
+        before = workspace_of(unseal(bytes(row.token_sealed)).decode())
+    except SealingKeyMissing:  # a new credential is the way out of that
+        before = ""
+    after = workspace_of(clean.decode())
+    if before and after and before != after and row.links.exists():
+        words = (
+            "This is a key of another workspace, where everybody would seem deleted. Make a new connection."
+        )
+        raise Invalid([FieldError("token", "another_workspace", words)])
+    return seal(clean)
 
 
 def _check(row: Connection) -> None:

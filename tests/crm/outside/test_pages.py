@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from config.kit.sealing import stores_reseal
+from config.kit.sealing import seal, stores_reseal
 from crm.models import Connection, Person, Section, SyncConflict, SyncJob, SyncRun
 from crm.services.sync_connections import connection_map, connection_update
 from crm.services.sync_queueing import run_queue_page
@@ -98,6 +101,26 @@ def test_an_address_whose_records_are_linked_stays(outside, signed_in, superadmi
     assert "Make a new connection" in answer.content.decode()
     made.row.refresh_from_db()
     assert (made.row.base_url, made.row.enabled) == (made.fake.base, True)
+
+
+def test_a_key_of_another_workspace_is_refused_once_records_are_linked(outside, signed_in, superadmin):
+    """D18: with it everybody would seem deleted; another key of the same workspace goes in."""
+    made = outside("twenty")
+    client, credentials = signed_in(superadmin), page("connection_credentials", made.row)
+    person()
+    made.sync()
+    Connection.objects.update(token_sealed=seal(_key("one", "1").encode()))
+    assert (
+        "a key of another workspace" in client.post(credentials, {"token": _key("two", "2")}).content.decode()
+    )
+    for other in (_key("one", "2"), "no.token.really", TOKEN):
+        assert client.post(credentials, {"token": other}).status_code == 302
+
+
+def _key(workspace, number):
+    """A key as Twenty makes them."""
+    parts = ({"alg": "HS256"}, {"sub": workspace, "workspaceId": workspace, "jti": number}, {})
+    return ".".join(base64.urlsafe_b64encode(json.dumps(one).encode()).decode().rstrip("=") for one in parts)
 
 
 def test_fields_are_chosen_and_the_new_ones_are_sent(twenty, signed_in, superadmin):
