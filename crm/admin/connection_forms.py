@@ -57,9 +57,7 @@ class CredentialsForm(ServiceForm):
 class ConnectionForm(ServiceForm):
     name = text("Name", max_length=100, required=True)
     base_url = text("Address", max_length=300, required=True)
-    token = _secret(
-        "Credential", "Only for another address: the one that is kept is not sent there.", required=False
-    )
+    token = _secret("Credential", "Empty: it stays as it is. Another address needs its own.", required=False)
     sends = forms.MultipleChoiceField(
         label="What is sent", choices=SENDS, required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget()
     )

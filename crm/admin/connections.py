@@ -170,7 +170,7 @@ class ConnectionAdmin(SectionGuard, RecordAdmin[Connection]):
             request, row, done, form, title=f"Credentials of {row.name}", submit="Seal and keep",
             consequences=(
                 "What was there before is gone. If it was paused for its credentials, it goes on at once.",
-                "Only for the same workspace: in another one everybody would seem deleted. That is a new connection.",
+                "Only of the same workspace: in another one everybody would seem deleted. Make a new connection there.",
             ),
         )  # fmt: skip
 
