@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[2]
 ROOMS = ("config", "history", "accounts", "licenses", "trials", "billing", "notifications", "crm")
 CLOCK = "config/kit/clock.py"
 MANAGERS = {"objects", "_default_manager", "_base_manager"}
+CATALOGUE = {"product", "plan", "preset", "offer", "coupon", "merchant", "catalogue"}
+"""What the names of services begin with that the guard of our own license stands before."""
 Rule = Callable[[ast.AST, str], Iterator[int]]
 
 
@@ -117,6 +119,22 @@ def services_name_their_actor(tree: ast.AST, path: str) -> Iterator[int]:
                 yield node.lineno
 
 
+def catalogue_changes_ask_the_guard_first(tree: ast.AST, path: str) -> Iterator[int]:
+    """E27: a service that changes what is sold begins with `catalogue_guard`. Who changes names an actor."""
+    if "/services/" not in path:
+        return
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, ast.FunctionDef) or node.name.partition("_")[0] not in CATALOGUE:
+            continue
+        if "actor" in {argument.arg for argument in node.args.kwonlyargs}:
+            first = node.body[1 if ast.get_docstring(node) is not None else 0 :][:1]
+            calls = [
+                ast.unparse(one.func) for part in first for one in ast.walk(part) if isinstance(one, ast.Call)
+            ]
+            if "catalogue_guard" not in calls:
+                yield node.lineno
+
+
 def no_tier_decides(tree: ast.AST, path: str) -> Iterator[int]:
     """C3, C13: gates ask for entitlements. A tier is read off them in one place, and nothing is read off a tier."""
     if path == "licenses/domain/own_license.py":
@@ -172,12 +190,26 @@ RULES: dict[Rule, tuple[str, str, str, str]] = {
         "a/services/x.py", "GRANTS = {'pro': ['crm']}",
         "a/services/x.py", "text = f'The tier {standing.tier} has no crm.'",
     ),
+    catalogue_changes_ask_the_guard_first: (
+        "a/services/x.py", "def coupon_create(*, actor, at):\n    'Doc.'\n    row = make()\n    catalogue_guard(at)",
+        "a/services/x.py", "def catalogue_sync(*, actor, at, dry):\n    if not dry:\n        catalogue_guard(at)",
+    ),
     services_name_their_actor: (
         "a/services/x.py", "def f(actor, at): ...",
         "a/services/x.py", "def f(*, actor, at): ...",
     ),
 }  # fmt: skip
 NAMED = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+
+
+def test_the_guard_stands_before_every_kind_of_change():
+    """E27: the rule above goes by names; these are there to be found by it."""
+    names = {node.name for path, tree in sources() if "/services/" in path for node in tree.body
+             if isinstance(node, ast.FunctionDef)}  # fmt: skip
+    assert {f"{noun}_create" for noun in CATALOGUE - {"catalogue"}} | {
+        "catalogue_load",
+        "catalogue_sync",
+    } <= names
 
 
 @NAMED
