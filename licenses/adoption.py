@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, QuerySet
@@ -39,15 +39,31 @@ def adoption() -> list[Adoption]:
         counted.setdefault(product, {})[version] = count
     released = set(Release.objects.order_by().values_list("product", flat=True).distinct())
     products = Product.objects.filter(pk__in=released | counted.keys()).order_by("name")
-    return [_of(product, counted.get(product.pk, {})) for product in products]
+    frequent = {pk: _most_frequent(counts) for pk, counts in counted.items()}
+    known = _releases(frequent)
+    return [_of(one, frequent.get(one.pk, []), counted.get(one.pk, {}), known) for one in products]
 
 
-def _of(product: Product, counts: dict[str, int]) -> Adoption:
-    frequent = sorted(counts, key=lambda version: (-counts[version], version))[:MOST_VERSIONS]
-    releases = Release.objects.filter(product=product, version__in=[plain(version) for version in frequent])
-    known = {release.version: release for release in releases}
+def _most_frequent(counts: Mapping[str, int]) -> list[str]:
+    return sorted(counts, key=lambda version: (-counts[version], version))[:MOST_VERSIONS]
+
+
+def _releases(frequent: Mapping[int, Sequence[str]]) -> dict[tuple[int, str], Release]:
+    """Ours of these versions, by product and version: one query for all products."""
+    versions = {plain(version) for one in frequent.values() for version in one}
+    rows = Release.objects.filter(product__in=frequent, version__in=versions)
+    return {(release.product_id, release.version): release for release in rows}
+
+
+def _of(
+    product: Product,
+    frequent: Sequence[str],
+    counts: Mapping[str, int],
+    known: Mapping[tuple[int, str], Release],
+) -> Adoption:
     lines = (
-        Running(version, counts[version], known.get(plain(version))) for version in newest_first(frequent)
+        Running(version, counts[version], known.get((product.pk, plain(version))))
+        for version in newest_first(frequent)
     )
     return Adoption(product, tuple(lines), sum(counts.values()))
 

@@ -8,9 +8,11 @@ import pytest
 from django.urls import reverse
 
 from history.models import Event
+from licenses.adoption import adoption
 from licenses.domain.releases import withheld_because
 from licenses.models import Installation, License, Release
 from licenses.releases import demand_of, release_audience, right_of
+from licenses.services.catalogue import plan_create, product_create
 from licenses.services.lifecycle import license_suspend
 from licenses.services.releases import release_publish
 
@@ -86,6 +88,20 @@ def test_adoption_counts_what_its_links_list(manager, looker, publish, make_lice
         ]  # fmt: skip
         assert [shown(browser, bar.url) for bar in bars] == [bar.count for bar in bars]
         assert (found.total, shown(browser, total_url)) == (5, 5)
+
+
+def test_adoption_of_many_products_costs_no_more_queries(make_license, at, django_assert_num_queries):
+    """E32: each product gets its own releases, all of them by one query."""
+    for name in ("one", "two", "three"):
+        made = product_create(product_key=name, name=name, actor="cli:test", at=at)
+        row = make_license(plan_create(product=made, slug="p", name="P", actor="cli:test", at=at))
+        Installation.objects.create(license=row, install_id=f"installation-{name}", version="v1.0.0")
+        if name != "two":
+            release_publish(product=made, **BODY, actor="cli:test", at=at)
+    with django_assert_num_queries(4):
+        found = {line.product.name: [bar.release for bar in line.versions] for line in adoption()}
+    theirs = {release.product.name: release for release in Release.objects.select_related("product")}
+    assert found == {"one": [theirs["one"]], "two": [None], "three": [theirs["three"]]}
 
 
 def test_installations_that_run_a_release_are_counted_however_they_spell_it(
