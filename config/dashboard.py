@@ -141,5 +141,5 @@ def _history() -> Iterator[Group]:
 
 
 def _list(name: str, **filters: object) -> str:
-    query = urlencode(filters)
+    query = urlencode(sorted(filters.items()))  # jsonb keeps no order of its keys
     return reverse(f"admin:{name}_changelist") + (f"?{query}" if query else "")
