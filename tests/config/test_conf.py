@@ -175,8 +175,9 @@ def operated(tmp_path, monkeypatch):
 
     def read(*names: str, **env: str):
         (tmp_path / "config.yaml").write_text(OPERATOR_FILE)
-        for variable in ("PORT", "SIGNET_PORT", "DATABASE_URL", "SIGNET_DATABASE_URL", "NATS_URL"):
-            monkeypatch.delenv(variable, raising=False)
+        for asked in ("PORT", "DATABASE_URL", "NATS_URL"):
+            monkeypatch.delenv(asked, raising=False)
+            monkeypatch.delenv(f"SIGNET_{asked}", raising=False)
         monkeypatch.setenv("SIGNET_CONFIG", str(tmp_path / "config.yaml"))
         for variable, value in env.items():
             monkeypatch.setenv(variable, value)
