@@ -164,7 +164,7 @@ crm_taskrule                  | MSLCA    | changelist change history
 crm_taskrule                  | M        | edit
 crm_taskrule                  | nobody   | add delete change!
 crm_connection                | MSLCA    | changelist change history
-crm_connection                | M        | add edit credentials mapping preview remove switch detect compare
+crm_connection                | M        | add edit credentials mapping preview remove switch detect compare stop
 crm_connection                | nobody   | delete change!
 crm_syncjob                   | MSLCA    | changelist change history
 crm_syncjob                   | M        | retry

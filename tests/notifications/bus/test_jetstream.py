@@ -192,7 +192,9 @@ bus.close()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_killed_between_publishing_and_writing_it_down(bus, nats_server, buy, read, at, settings):
+def test_a_worker_killed_between_publishing_and_writing_it_down(
+    bus, nats_server, buy, read, at, clock, settings
+):
     """E20: kill -9 in the worst moment; the next worker finds the claim lapsed and the message there."""
     settings.NATS_URL = ""  # what is committed here would be published at once
     buy()
