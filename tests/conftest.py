@@ -20,6 +20,10 @@ from tests.stripe_double.fixtures import stripe, stripe_address
 __all__ = ["stripe", "stripe_address"]  # fixtures for whoever asks for them
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+ONCE = {
+    "test_role_matrix.py", "test_palette.py", "test_static_files.py", "test_containers.py", "test_up.py",
+    "test_api_documents.py", "test_conf.py", "test_navigation.py",
+}  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,10 +35,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what only PostgreSQL can prove while the suite runs on another database.
 
-    What has no database at all is marked `once`: rules of domains, and how the house is built.
+    What no other database could change is marked `once`: rules of domains, how the house is built, who may
+    open which page, and what is configured, served or written about it.
     """
     for item in items:
-        if {"domain", "architecture"} & set(item.path.parts):
+        if {"domain", "architecture"} & set(item.path.parts) or item.path.name in ONCE:
             item.add_marker("once")
     if connection.vendor == "postgresql":
         return
