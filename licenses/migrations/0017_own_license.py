@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='SelfLicense',
             fields=[
-                ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ('id', models.PositiveSmallIntegerField(primary_key=True, serialize=False)),
                 ('key_sealed', models.BinaryField(null=True)),
                 ('key_sha256', models.CharField(blank=True, max_length=64)),
                 ('kept_from', models.CharField(blank=True, choices=[('', 'Nowhere'), ('environment', 'Environment'), ('file', 'File'), ('admin', 'Activation')], max_length=11)),

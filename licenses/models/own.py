@@ -26,7 +26,7 @@ class SelfLicense(models.Model):
         ADMIN = "admin", "Activation"
 
     # not counted up: MariaDB checks nothing of a column that is
-    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY)
+    id = models.PositiveSmallIntegerField(primary_key=True)
     key_sealed = models.BinaryField(null=True)
     key_sha256 = models.CharField(max_length=64, blank=True)
     kept_from = models.CharField(max_length=11, choices=KeptFrom, blank=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.contrib import admin
 from django.core.cache import cache
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from playwright.sync_api import Page, expect
 
 from accounts.models import Account
@@ -110,7 +111,8 @@ def lists_and_rows() -> list[str]:
         found.append(reverse(f"{named}_changelist"))
         newest = model._default_manager.order_by("-pk").first()
         if newest is not None:
-            found.append(reverse(f"{named}_change", args=[newest.pk]))
+            with suppress(NoReverseMatch):  # what has one page has none for its row
+                found.append(reverse(f"{named}_change", args=[newest.pk]))
     return found
 
 
@@ -165,7 +167,7 @@ def test_text_that_became_more_would_be_noticed(window):
     assert len(owned(page)) > 2
 
 
-def test_nothing_that_outsiders_typed_is_more_than_text_on_any_page(sign_in, outsiders):
+def test_nothing_that_outsiders_typed_is_more_than_text_on_any_page(sign_in, outsiders, crm_shown):
     """No script runs, no tag is cut open, and the policy reports nothing: see `complaints`."""
     page = sign_in()
     page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
