@@ -44,9 +44,9 @@ class SelfLicense(models.Model):
     refused = models.CharField(max_length=11, choices=choices(Answer), blank=True)
     reason = models.CharField(max_length=40, blank=True)
     refused_since = models.DateTimeField(null=True)
-    revoked = models.JSONField(
-        default=list,
-        help_text="Revoked licenses by id, keys by hash; only the master takes one back.",
+    remembered = models.JSONField(
+        default=empty_map,
+        help_text="What the master said last of each license by id, and of revoked keys by hash.",
     )
     expires_at = models.DateTimeField(null=True)
     ends_at = models.DateTimeField(null=True)

@@ -63,8 +63,8 @@ def selflicense_activate(*, text: str, actor: str, at: datetime) -> SelfLicense:
         row = own_license_lock()
         _take(row, text, KeptFrom.ADMIN, verification, at)
         _apply(row, heard, at)
-        if row.refused == Answer.REVOKED:  # known from before, whoever is silent now
-            raise LicenseInvalid(row.reason, SAYS[row.reason])
+        if row.refused in MASTERS_NO:  # known from before, whoever is silent now
+            raise LicenseInvalid(row.reason, SAYS.get(row.reason, "The master refused this license."))
         _record(Kind.SELF_LICENSE_ACTIVATED, row, standing_of(row, at), actor, at)
         row.save()
     log.info("self_license_activated", license=row.public_id)
@@ -88,7 +88,7 @@ def selflicense_remove(*, actor: str, at: datetime) -> SelfLicense:
         if row.key_sha256:
             before = row.public_id
             row = SelfLicense(
-                pk=ONLY, found_sha256=row.found_sha256, revoked=row.revoked, guard=row.guard,
+                pk=ONLY, found_sha256=row.found_sha256, remembered=row.remembered, guard=row.guard,
                 guard_since=row.guard_since,
             )  # fmt: skip
             now = standing_of(row, at)
@@ -193,8 +193,8 @@ def _why(verification: Verification) -> tuple[str, str]:
 def _take(row: SelfLicense, text: str, kept_from: str, verification: Verification, at: datetime) -> None:
     """Put a key and what it carries into the row.
 
-    What the master said of another license is over. Of the same one it stays: a key changes what is signed,
-    not what its row says. Unless it was the old key that was refused: the license was issued again for that.
+    What the master said of a license stays while it is the same one: a key changes what is signed, not what its
+    row says. Unless it was the old key that was refused: the license was issued again for that.
     """
     row.key_sealed, row.key_sha256 = seal(text.encode()), text_digest(text)
     row.kept_from, row.activated_at = kept_from, at
@@ -202,7 +202,9 @@ def _take(row: SelfLicense, text: str, kept_from: str, verification: Verificatio
         row.found_sha256 = row.key_sha256
     before = row.public_id
     _write_claims(row, verification)
-    doubted = row.refused == Answer.UNVERIFIED or row.reason == KEY_REVOKED or row.key_sha256 in row.revoked
+    doubted = (
+        row.refused == Answer.UNVERIFIED or row.reason == KEY_REVOKED or row.key_sha256 in row.remembered
+    )
     if not row.public_id or row.public_id != before or doubted:
         _put(row, _unheard(row, verification, at))
     row.outcome = row.outcome_detail = ""
@@ -229,15 +231,22 @@ def _write_claims(row: SelfLicense, verification: Verification) -> None:
 
 
 def _unheard(row: SelfLicense, verification: Verification, at: datetime) -> OwnLicense:
-    """The facts about a license of which no row was heard yet, but for a revocation of earlier days."""
+    """The facts about a license that nobody was asked about yet: what was said of it in earlier days, if anything."""
     heard = OwnLicense(heard_at=None if is_own_master() else at)
     if not row.public_id:
         reason, _ = _why(verification)
         return replace(heard, refused=Answer.UNVERIFIED, reason=reason, refused_since=at)
-    if row.public_id in row.revoked or row.key_sha256 in row.revoked:
-        reason = "revoked" if row.public_id in row.revoked else KEY_REVOKED
-        return replace(heard, refused=Answer.REVOKED, reason=reason, refused_since=at)
-    return heard
+    said = row.remembered.get(row.key_sha256) or row.remembered.get(row.public_id)
+    if not said:
+        return heard
+    return replace(
+        heard,
+        live=said["live"],
+        live_seats=said["seats"],
+        refused=Answer(said["refused"]) if said["refused"] else None,
+        reason=said["reason"],
+        refused_since=datetime.fromisoformat(said["since"]) if said["since"] else None,
+    )
 
 
 def _apply(row: SelfLicense, heard: Heard, at: datetime) -> None:
@@ -250,12 +259,30 @@ def _apply(row: SelfLicense, heard: Heard, at: datetime) -> None:
 
 
 def _remember(row: SelfLicense, heard: Heard) -> None:
-    """Which licenses and keys are revoked, beyond the one in use: removing or replacing a key forgets none."""
-    if row.refused == Answer.REVOKED:
-        mark = row.key_sha256 if row.reason == KEY_REVOKED else row.public_id
-        row.revoked = sorted({*row.revoked, mark})
-    elif heard.answer is Answer.LIVE:
-        row.revoked = [mark for mark in row.revoked if mark not in {row.public_id, row.key_sha256}]
+    """What the master says of this license outlasts its removal and any other key; a doubt about a text does not.
+
+    A key that was revoked is remembered by its hash, beside what holds for its license.
+    """
+    if row.refused == Answer.UNVERIFIED or not row.public_id:
+        return
+    mark = row.key_sha256 if row.reason == KEY_REVOKED else row.public_id
+    remembered = {**row.remembered, mark: _said(row)}
+    if heard.answer is Answer.LIVE:
+        remembered.pop(row.key_sha256, None)
+    row.remembered = {
+        mark: said for mark, said in remembered.items() if said["refused"] or said["live"] is not None
+    }
+
+
+def _said(row: SelfLicense) -> dict[str, Any]:
+    since = row.refused_since
+    return {
+        "live": row.live,
+        "seats": row.live_seats,
+        "refused": row.refused,
+        "reason": row.reason,
+        "since": since.isoformat() if since else "",
+    }
 
 
 def _put(row: SelfLicense, facts: OwnLicense) -> None:

@@ -332,6 +332,31 @@ def test_a_revocation_outlives_a_spoiled_key_and_a_removal(
     assert gates.standing_now(clock.at).guard is GuardState.UNLICENSED
 
 
+def test_a_suspension_and_a_narrowing_outlive_another_license_and_a_removal(
+    own_pro, own_key, clock, refresh, master_says
+):
+    """C4, C9: with the master silent again, what it said of a license holds when its key comes back."""
+    again = license_issue(license=own_pro, channel="cli", at=clock.at, **BY).text
+    other = own_key("creator")[1]
+    master_says({"ok": True, "entitlements": {"crm": True}, "limits": {"seats": {"cap": 3}}})
+    assert refresh().granted == {"crm": True}
+    master_says(None)
+    selflicense_activate(text=other, at=clock.at, **BY)
+    selflicense_remove(at=clock.at, **BY)
+    selflicense_activate(text=again, at=clock.at, **BY)
+    assert (gates.standing_now(clock.at).granted, gates.standing_now(clock.at).seats) == ({"crm": True}, 3)
+    master_says({"ok": False, "reason": "suspended"})
+    assert refresh().guard is GuardState.GRACE
+    master_says(None)
+    selflicense_remove(at=clock.at, **BY)
+    with pytest.raises(LicenseInvalid) as refused:
+        selflicense_activate(text=again, at=clock.at, **BY)
+    assert refused.value.members["reason"] == "suspended"
+    master_says({"ok": True, "entitlements": {"crm": True}, "limits": {"seats": {"cap": 3}}})
+    selflicense_activate(text=again, at=clock.at, **BY)
+    assert gates.standing_now(clock.at).guard is GuardState.VALID
+
+
 def test_a_license_whose_key_was_revoked_counts_when_it_is_issued_again(own_key, clock, refresh, master_says):
     """C9: the new key is another one, also while the master is silent; the old text stays out."""
     row, old = own_key()
