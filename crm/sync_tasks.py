@@ -15,6 +15,7 @@ from config.kit.enqueue import enqueue
 from config.kit.lanes import Lanes
 from crm.connectors.base import SECONDS
 from crm.gate import is_shown
+from crm.services.forgetting import links_expire
 from crm.services.sync_budget import NO_WAIT, Pace
 from crm.services.sync_inbound import inbound_expire
 from crm.services.sync_queueing import TASK
@@ -62,7 +63,7 @@ def sync() -> int:
 @shared_task(name="crm.expire_inbound")
 def expire_inbound() -> int:
     """The retention of what outside CRMs told, once a day."""
-    return inbound_expire(at=now())
+    return inbound_expire(at=now()) + links_expire()
 
 
 @worker_process_shutdown.connect

@@ -15,6 +15,7 @@ from django.db import connection
 from django.test import Client, TransactionTestCase
 
 from config.kit import clock as clocks
+from history.services import recording
 from tests.stripe_double.fixtures import stripe, stripe_address
 
 __all__ = ["stripe", "stripe_address"]  # fixtures for whoever asks for them
@@ -62,6 +63,19 @@ def _flush_append_only_tables() -> Iterator[None]:
     TransactionTestCase._fixture_teardown = teardown
     yield
     TransactionTestCase._fixture_teardown = flush
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _changes_open_their_own_transaction() -> Iterator[None]:
+    """The transaction around a test is none of the product's: what records an event must open one itself."""
+
+    def demand() -> None:
+        if all(block._from_testcase for block in connection.atomic_blocks):
+            raise recording.InvalidEvent("An event is recorded in the transaction of the change it tells of.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recording, "_demand_transaction", demand)
+        yield
 
 
 @pytest.fixture(autouse=True)

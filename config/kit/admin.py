@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import connections
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
@@ -67,6 +69,31 @@ class BaseAdmin(ModelAdmin):  # type: ignore[misc] # unfold ships no types
         found: dict[str, Any] = super().get_actions(request)
         found.pop("delete_selected", None)
         return found
+
+    def done_with_each(
+        self,
+        request: HttpRequest,
+        rows: QuerySet[Any],
+        deed: Callable[[Any], Any],
+        *,
+        said: str,
+        refused: str,
+    ) -> None:
+        """Do something about the rows that were chosen, the oldest first.
+
+        `said` and `refused` follow a count; equal refusals are told once.
+        """
+        done, left = 0, dict[str, int]()
+        for row in rows.order_by("pk"):
+            try:
+                deed(row)
+                done += 1
+            except Refusal as refusal:
+                left[refusal.detail] = left.get(refusal.detail, 0) + 1
+        for detail, number in left.items():
+            messages.error(request, f"{number} {refused}: {detail}")
+        if done:
+            messages.success(request, f"{done} {said}")
 
 
 class _Refused:

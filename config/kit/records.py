@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Generic, TypeVar
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -85,22 +84,3 @@ class RecordAdmin(ReadOnlyAdmin, Generic[M]):
         else:
             messages.success(request, said or told)
         return HttpResponseRedirect(page_of(row))
-
-    def done_with_each(
-        self, request: HttpRequest, rows: QuerySet[M], deed: Callable[[M], Any], *, said: str, refused: str
-    ) -> None:
-        """Do something about the rows that were chosen, the oldest first.
-
-        `said` and `refused` follow a count; equal refusals are told once.
-        """
-        done, left = 0, dict[str, int]()
-        for row in rows.order_by("pk"):
-            try:
-                deed(row)
-                done += 1
-            except Refusal as refusal:
-                left[refusal.detail] = left.get(refusal.detail, 0) + 1
-        for detail, number in left.items():
-            messages.error(request, f"{number} {refused}: {detail}")
-        if done:
-            messages.success(request, f"{done} {said}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import Q
+from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import Account, User
@@ -89,6 +91,24 @@ class IntoForm(ServiceForm):
         if found is None:
             raise Invalid([FieldError("into", "unknown_person", "Nobody here has this address.")])
         return found.person
+
+
+class EraseForm(ServiceForm):
+    """The name typed again, so that nobody is erased by a slip of the hand."""
+
+    confirmation = text("To be sure", max_length=254, required=True)
+
+    def __init__(self, *args: Any, called: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.called = called
+        self.fields["confirmation"].help_text = format_html("Type {}.", called)  # it is written as it is
+        self.fields["confirmation"].widget.attrs.update({"autocomplete": "off", "spellcheck": "false"})
+
+    def clean_confirmation(self) -> str:
+        typed: str = self.cleaned_data["confirmation"]
+        if typed.split() != self.called.split():
+            raise ValidationError(f"This is not {self.called}.", code="mismatch")
+        return typed
 
 
 class NoteForm(ServiceForm):

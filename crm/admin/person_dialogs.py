@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.urls import reverse
+
 from config.kit.forms import posted
-from crm.admin.forms import IntoForm, NoteForm, PersonForm, TaskForm
-from crm.models import Person
+from crm.admin.forms import EraseForm, IntoForm, NoteForm, PersonForm, TaskForm
+from crm.domain.sync.fields import ObjectKind
+from crm.models import Connection, CrmLink, Person
+from crm.services.forgetting import person_erase
 from crm.services.notes import person_note_add
 from crm.services.people import person_merge, person_update
 from crm.services.tasks import task_create
@@ -15,6 +19,7 @@ from licenses.admin.people import staff
 from trials.admin.parts import Asked, Dialog, needs
 
 MANAGE = "crm.manage_people"
+ERASE = "crm.erase_people"
 TASKS = "crm.manage_tasks"
 
 
@@ -60,6 +65,32 @@ def _merge(asked: Asked, _data: Mapping[str, Any]) -> str:
     return f"Merged into {winner}."
 
 
+def _erase_form(asked: Asked) -> EraseForm:
+    return EraseForm(posted(asked.request), called=str(asked.row))
+
+
+def _erase(asked: Asked, _data: Mapping[str, Any]) -> str:
+    person_erase(person=asked.row, actor=asked.actor, at=asked.at)
+    return "The person is erased."
+
+
+def _erasing(asked: Asked) -> list[str]:
+    """What it does, and what it cannot reach."""
+    elsewhere = Connection.objects.filter(
+        pk__in=CrmLink.objects.filter(
+            kind=ObjectKind.PERSON, object_id=asked.row.pk, tombstone_at=None
+        ).values("connection")
+    ).order_by("name")
+    return [
+        "Name, addresses, particulars, notes, touchpoints and whoever was merged into this person are deleted.",
+        "Tasks stay and name nobody: read their texts. Reading history again brings nobody back.",
+        "Trial requests keep their address until their retention ends, payments as long as books are kept.",
+        *(f"{each.name} keeps its record: delete it there, too." for each in elsewhere),
+        "Who comes back later, with a new request or order, is a new person.",
+        "There is no way back.",
+    ]
+
+
 DIALOGS = (
     Dialog(
         slug="note", title="Add note", icon="add_comment", order=10, allowed=needs(MANAGE), act=_note,
@@ -82,5 +113,10 @@ DIALOGS = (
             "The earlier first touch and the later last touch are kept. Consent that either withdrew stays withdrawn.",
             "There is no way back.",
         ],
+    ),
+    Dialog(
+        slug="erase", title="Erase", icon="person_remove", order=50, allowed=needs(ERASE), act=_erase,
+        form=_erase_form, fits=is_open, submit="Erase for good", says=_erasing, danger=True,
+        leads_to=lambda: reverse("admin:crm_person_changelist"),
     ),
 )  # fmt: skip

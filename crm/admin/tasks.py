@@ -33,6 +33,7 @@ from crm.admin.guard import SectionGuard
 from crm.admin.moves import MOVES, back_of, moves_of
 from crm.admin.renewals import renewals_view
 from crm.admin.subjects import subject_link
+from crm.admin.task_bulk import TaskBulk
 from crm.admin.task_dialogs import DIALOGS, MANAGE
 from crm.domain.words import TaskStatus
 from crm.models import Task
@@ -48,7 +49,7 @@ EVENTS = 50
 
 
 @admin.register(Task)
-class TaskAdmin(SectionGuard, DialogPage, KeysetList, ReadOnlyAdmin):
+class TaskAdmin(SectionGuard, TaskBulk, DialogPage, KeysetList, ReadOnlyAdmin):
     page_template = "admin/crm/task.html"
     list_before_template = "admin/crm/task_list_head.html"
     list_display = ("what", "kind_shown", "status_shown", "due", "owner_shown", "next_shown", "made")

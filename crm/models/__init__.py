@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from crm.models.people import Person, PersonEmail, PersonLicense, PersonNote, Touchpoint
+from crm.models.people import FormerAddress, Person, PersonEmail, PersonLicense, PersonNote, Touchpoint
 from crm.models.section import Section
 from crm.models.sync import Connection, CrmLink, InboundChange, SyncConflict, SyncJob, SyncRun
 from crm.models.tasks import Task, TaskRule
@@ -8,6 +8,7 @@ from crm.models.tasks import Task, TaskRule
 __all__ = [
     "Connection",
     "CrmLink",
+    "FormerAddress",
     "InboundChange",
     "Person",
     "PersonEmail",

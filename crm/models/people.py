@@ -96,7 +96,10 @@ class Person(models.Model):
             # what changed since: the way out of here
             models.Index(fields=["changed_at", "id"], name="person_changed"),
         ]
-        permissions = [("manage_people", "Can write, edit and merge people and write notes on them")]
+        permissions = [
+            ("manage_people", "Can write, edit and merge people and write notes on them"),
+            ("erase_people", "Can erase people for good"),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.email
@@ -117,6 +120,30 @@ class PersonEmail(models.Model):
 
     def __str__(self) -> str:
         return self.email
+
+
+class FormerAddress(models.Model):
+    """An address that a person had until then, or that an erased person had: nobody's name, only a keyed hash.
+
+    What happened before then is that person's, or nobody's, however often history is read again.
+    """
+
+    digest = models.CharField(max_length=64, db_index=True)
+    person = models.ForeignKey(
+        Person,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="former_addresses",
+        help_text="None: erased.",
+    )
+    until = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        verbose_name_plural = "former addresses"
+
+    def __str__(self) -> str:
+        return self.digest[:12]
 
 
 class PersonLicense(models.Model):

@@ -18,7 +18,8 @@ from config.kit.validation import check_fields
 from crm.domain.touches import Attribution, Touch, attributed, joined
 from crm.domain.words import Consent, Origin
 from crm.errors import AddressTaken, LastAddress, PersonMerged
-from crm.models import Person, PersonEmail, PersonLicense, PersonNote, Task, Touchpoint
+from crm.models import FormerAddress, Person, PersonEmail, PersonLicense, PersonNote, Task, Touchpoint
+from crm.services.forgetting import addresses_forget, former_address
 from history.domain.kinds import Kind
 from history.models import Event
 from history.services import record
@@ -35,7 +36,7 @@ _TOUCH = ("source", "medium", "campaign")
 
 
 def person_find(address: Address) -> Person | None:
-    """Whose address this is."""
+    """Whose address this is today."""
     row = PersonEmail.objects.select_related("person").filter(address=address.canonical).first()
     return row.person if row else None
 
@@ -49,14 +50,17 @@ def person_know(
     origin: Origin,
     happened_at: datetime,
     at: datetime,
-) -> Person:
+) -> Person | None:
     """The person of an address, made if need be; blanks are filled, nothing that is known is overwritten, nor filled
-    what somebody emptied since it happened.
+    what somebody emptied since it happened. None: whoever had the address then is erased.
 
     Known since it happened, so that reading history again gives the same person.
     """
+    former = former_address(address.canonical, happened_at)
+    if former is not None and former.person is None:
+        return None
     given = {"name": name[:150], "company": company[:200], "account": account, "email": address.typed}
-    person = person_find(address)
+    person = former.person if former else person_find(address)
     if person is None:
         person = _known(address, {**given, "origin": origin, "created_at": happened_at}, at)
     changed = [field for field, value in given.items() if value and not getattr(person, field)]
@@ -203,7 +207,7 @@ def _write_to(row: Person, email: str, at: datetime) -> None:
     if not email.strip():
         if not row.name:
             raise LastAddress
-        row.emails.all().delete()
+        addresses_forget(emails=row.emails.all(), person=row, at=at)
         row.email = ""
         return
     address = _address(email)
@@ -273,7 +277,7 @@ def _move(loser: Person, winner: Person, at: datetime) -> dict[str, int]:
     Person.objects.filter(merged_into=loser).update(merged_into=winner)
     moved = {
         model._meta.model_name or "": model._base_manager.filter(person=loser).update(person=winner)
-        for model in (PersonEmail, PersonLicense, PersonNote, Touchpoint)
+        for model in (PersonEmail, FormerAddress, PersonLicense, PersonNote, Touchpoint)
     }
     moved["task"] = Task.objects.filter(person=loser).update(person=winner, changed_at=at)
     return {name: number for name, number in moved.items() if number}

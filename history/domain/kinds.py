@@ -182,6 +182,7 @@ class Kind(StrEnum):
     PERSON_CREATED = "person.created", "Somebody wrote down a person."
     PERSON_CHANGED = "person.changed", "A person's particulars changed."
     PERSON_MERGED = "person.merged", "Two people turned out to be one."
+    PERSON_ERASED = "person.erased", "A person was erased from the CRM, with addresses and notes."
     PERSON_NOTED = "person.noted", "Staff wrote, changed or deleted a note on a person."
     TASK_CREATED = "task.created", "Somebody wrote down a task."
     TASK_CHANGED = "task.changed", "A task was assigned, put off, finished or changed."

@@ -155,6 +155,7 @@ history_parkedevent           | nobody   | add delete change!
 crm_person                    | MSLCA    | changelist change history
 crm_person                    | MSLC     | add edit note merge
 crm_person                    | MSLC     | task
+crm_person                    | M        | erase
 crm_person                    | super    | note_edit note_delete
 crm_person                    | nobody   | delete change!
 crm_task                      | MSLCA    | changelist change history board renewals

@@ -116,7 +116,7 @@ class DialogPage:
         said = form.submit(asked.request, lambda data: dialog.act(asked, data))
         if said is not None:
             messages.success(asked.request, said)
-            return HttpResponseRedirect(back)
+            return HttpResponseRedirect(dialog.leads_to() if dialog.leads_to else back)
         return form_page(
             asked.request, form, title=f"{dialog.title}: {self.page_title(asked.row)}",
             submit=dialog.submit or dialog.title, consequences=dialog.says(asked), danger=dialog.danger,

@@ -46,7 +46,8 @@ class Dialog:
     Whom `allowed` refuses sees no button and gets 403. `fits` hides the button where the row's state does not
     allow it; pressing it all the same gives the service's refusal. `says` are the sentences that tell what
     pressing will do. `act` calls the service with the valid form and returns what staff read afterwards.
-    A trial's dialog `on_card` has its button on the cards of the board, too.
+    A trial's dialog `on_card` has its button on the cards of the board, too. `leads_to` is the page to go on with
+    where the row's own is gone.
     """
 
     slug: str
@@ -61,6 +62,7 @@ class Dialog:
     submit: str = ""
     danger: bool = False
     on_card: bool = False
+    leads_to: Callable[[], str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -245,3 +245,39 @@ def test_a_list_asks_no_more_for_many_rows_than_for_few(
 
     seller.get(url)
     assert ask(range(2)) == ask(range(2, 8))
+
+
+def test_several_tasks_are_taken_put_off_and_finished_at_once(
+    seller, crm_on, make_task, make_user, signed_in, clock
+):
+    """D18: each for itself; what does not fit is said with its number, and the rest is done."""
+    rows = [make_task(f"Call {name}") for name in ("Ada", "Grace", "Alan")]
+    chosen = {"_selected_action": [row.pk for row in rows]}
+    for action in ("take_chosen", "put_off_chosen"):
+        seller.post(TASKS, {"action": action, **chosen})
+    assert len({row.owner for row in Task.objects.all()} - {None}) == 1
+    assert {row.snoozed_until for row in Task.objects.all()} == {(clock.at + 7 * DAY).date()}
+    seller.post(TASKS, {"action": "finish_chosen", "_selected_action": [rows[0].pk]})
+    told = seller.post(TASKS, {"action": "put_off_chosen", **chosen}, follow=True).content.decode()
+    assert "1 not put off" in told
+    assert "2 put off until" in told
+    seller.post(TASKS, {"action": "drop_chosen", "_selected_action": [rows[1].pk]})
+    assert [row.status for row in Task.objects.order_by("pk")] == ["done", "dropped", "open"]
+    auditor = signed_in(make_user("auditor"))
+    auditor.post(TASKS, {"action": "finish_chosen", **chosen})
+    assert Task.objects.get(pk=rows[2].pk).status == "open"
+
+
+def test_erasing_a_person_asks_for_the_name_and_leads_to_the_list(crm_on, make_person, make_user, signed_in):
+    """The name is typed again; hostile names stay text; who may only write gets no button."""
+    row = make_person("g@one.example", name="<b>Grace</b> Hopper")
+    seller, manager = signed_in(make_user("sales")), signed_in(make_user("license manager"))
+    assert page(row, "erase") not in seller.get(page(row)).content.decode()
+    assert seller.post(page(row, "erase"), {"confirmation": row.name}).status_code == 403
+    shown = manager.get(page(row, "erase")).content.decode()
+    assert "&lt;b&gt;Grace&lt;/b&gt; Hopper" in shown
+    assert "<b>Grace" not in shown
+    assert "This is not" in manager.post(page(row, "erase"), {"confirmation": "Grace"}).content.decode()
+    gone = manager.post(page(row, "erase"), {"confirmation": " <b>Grace</b>  Hopper "})
+    assert gone.url == PEOPLE
+    assert not Person.objects.exists()

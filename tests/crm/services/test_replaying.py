@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from crm.models import Person, Task
+from crm.models import Connection, CrmLink, FormerAddress, Person, Task
 from crm.services.counting import traffic_count
-from crm.services.people import person_update
+from crm.services.forgetting import links_expire, person_erase
+from crm.services.notes import person_note_add
+from crm.services.people import person_create, person_merge, person_update
 from crm.services.tasks import task_move
+from history.models import Event
 from licenses.services.node_caps import node_cap_sweep
 from licenses.services.posture import posture_sweep
 from trials.domain.touches import Touch
@@ -75,3 +78,72 @@ def test_replaying_into_an_empty_crm_gives_the_same(
     handled = snapshot()
     call_command("crm", "replay")
     assert snapshot() == handled
+
+
+def a_connection() -> Connection:
+    return Connection.objects.create(
+        kind="hubspot", name="Hub", token_sealed=b"", budget_requests=1, budget_seconds=1, created_by="user:1"
+    )
+
+
+@pytest.fixture
+def known(program, ask, follow, at):
+    """Somebody whom a trial request made known, a day ago."""
+    ask(program, "ada@initech.example", name="Ada")
+    follow(at)
+    return Person.objects.get(emails__address="ada@initech.example")
+
+
+def test_an_address_that_was_taken_away_makes_nobody_when_history_is_read_again(
+    known, program, ask, follow, at
+):
+    """A20: what happened before stays the person's; who writes from there later is somebody else."""
+    person_update(person=known, changes={"email": ""}, actor="user:1", at=at + DAY)
+    before = snapshot()
+    call_command("crm", "replay")
+    assert snapshot() == before
+    ask(program, "ada@initech.example", name="Another", when=at + 2 * DAY)
+    follow(at + 2 * DAY)
+    call_command("crm", "replay")
+    assert sorted(Person.objects.values_list("name", flat=True)) == ["Ada", "Another"]
+    assert [row.address for row in known.emails.all()] == []
+
+
+def test_an_erased_person_does_not_come_back_from_history(
+    known, make_task, superadmin, program, ask, follow, at
+):
+    """A person is erased with whoever was merged into it; who returns by a new request is new."""
+    absorbed = person_create(email="lovelace@home.example", name="A. L.", actor="user:1", at=at)
+    person_merge(person=absorbed, into=known, actor="user:1", at=at)
+    person_note_add(person=known, text="Likes tea", author=superadmin, actor="user:1", at=at)
+    task = make_task(person=known)
+    connection = a_connection()
+    for kind in ("person", "company"):
+        CrmLink.objects.create(
+            connection=connection,
+            kind=kind,
+            object_id=known.pk,
+            external_id="7",
+            sent={"email": "ada@initech.example"},
+        )
+    person_erase(person=known, actor="user:1", at=at + DAY)
+    task.refresh_from_db()
+    assert task.person is None
+    assert not Person.objects.exists()
+    assert [link.kind for link in CrmLink.objects.all()] == ["company"]
+    event = Event.objects.get(kind="person.erased")
+    assert (event.data, event.account) == ({"merged": 1}, known.account.customer_id)
+    assert not FormerAddress.objects.exclude(person=None).exists()
+    call_command("crm", "replay")
+    assert not Person.objects.exists()
+    ask(program, "ada@initech.example", name="Ada again", when=at + 2 * DAY)
+    follow(at + 2 * DAY)
+    assert Person.objects.get().name == "Ada again"
+
+
+def test_what_a_batch_under_way_wrote_of_an_erased_person_is_dropped(known):
+    connection = a_connection()
+    for object_id in (known.pk, known.pk + 1):
+        CrmLink.objects.create(connection=connection, kind="person", object_id=object_id)
+    assert links_expire() == 1
+    assert CrmLink.objects.get().object_id == known.pk

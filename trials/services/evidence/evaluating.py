@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
+from config.kit.locks import locked
 from history.domain.kinds import Kind
 from history.services import record
 from trials.domain.evidence.gates import Evaluation, evaluate
@@ -26,6 +29,7 @@ def chain_evaluate(*, trial: Trial, at: datetime) -> dict[StageName, Evaluation]
 def packages_evaluate(*, at: datetime) -> int:
     """Judge everything again, in batches of trials; return how many packages changed their state.
 
+    Each batch is a transaction of its own that holds its trials, as whatever changes their chains does.
     Time alone changes no gate, so this only mends what a change of the gates themselves left behind.
     """
     changed = after = 0
@@ -34,9 +38,11 @@ def packages_evaluate(*, at: datetime) -> int:
     )
     while ids := list(trials.filter(trial_id__gt=after).distinct()[:BATCH]):
         after = ids[-1]
-        before = _states(ids)
-        _evaluate(ids, at)
-        changed += sum(before[pk] != state for pk, state in _states(ids).items())
+        with transaction.atomic():
+            list(locked(Trial.objects.filter(pk__in=ids)).order_by("pk").values_list("pk"))
+            before = _states(ids)
+            _evaluate(ids, at)
+            changed += sum(before[pk] != state for pk, state in _states(ids).items())
     return changed
 
 
