@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from django.db import DatabaseError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils.module_loading import autodiscover_modules
 
 SHORTEST = 3
 """Letters of the shortest text that can be looked for anywhere in a value by such an index."""
@@ -44,14 +45,21 @@ def index_register(index: TrigramIndex) -> TrigramIndex:
     return index
 
 
+def indexes_registered() -> dict[str, TrigramIndex]:
+    """By name, of every installed app's `searching`, whether or not anything has imported it before."""
+    autodiscover_modules("searching")
+    return _indexes
+
+
 def indexes_missing(here: BaseDatabaseWrapper) -> list[str]:
     """Names of the registered indexes that are not there; none on other databases than PostgreSQL."""
-    if here.vendor != "postgresql" or not _indexes:
+    if here.vendor != "postgresql":
         return []
+    wanted = indexes_registered()
     with here.cursor() as cursor:
-        cursor.execute("SELECT relname FROM pg_class WHERE relname = ANY(%s)", [list(_indexes)])
+        cursor.execute("SELECT relname FROM pg_class WHERE relname = ANY(%s)", [list(wanted)])
         there = {name for (name,) in cursor.fetchall()}
-    return sorted(set(_indexes) - there)
+    return sorted(set(wanted) - there)
 
 
 def indexes_ensure(here: BaseDatabaseWrapper) -> list[str]:
