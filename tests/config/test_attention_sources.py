@@ -70,8 +70,10 @@ def test_a_stale_beat_is_told_with_its_last_tick(healthy, at):
     assert "Mail, webhooks, postures and sweeps wait" in problem.cause
 
 
-def test_a_beat_that_never_ran_is_told(rsa_key, at):
-    assert "Never ran." in found(sources.SYSTEM, at)["beat"].cause
+def test_a_beat_that_never_ran_is_told(rsa_key, superadmin, at):
+    opened = min(Event.objects.values_list("at", flat=True))
+    assert "beat" not in found(sources.SYSTEM, opened + timedelta(minutes=1))  # it is only starting
+    assert "Never ran." in found(sources.SYSTEM, opened + timedelta(minutes=2))["beat"].cause
 
 
 def test_no_active_key_is_told(at):
