@@ -3,14 +3,16 @@
 #   make run PORT=9000          on another port
 #   make run SIGNET_DATA=/srv   with another folder for database, keys, broker and mail
 #   make test PYTHON=python3.13 choose the interpreter (at the first use of .venv)
+#   make test PYTHON=python3.13 VENV=.venv-3.13   beside the environment that is there
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-services test-browser check bench lock format clean
 
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 UV := .tools/bin/uv
 UV_VERSION := 0.13.9
-STAMP := .venv/.installed
+STAMP := $(VENV)/.installed
 AXE_VERSION := 4.11.0
 AXE := .tools/node_modules/.axe-core-$(AXE_VERSION)
 PYTEST := $(BIN)/python -m pytest
@@ -83,7 +85,7 @@ format: $(STAMP) ## format the code and repair what the linter can
 	$(BIN)/ruff format .
 
 clean: ## remove what make installed and what tools cached; data stays
-	rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	rm -rf .venv .venv-* .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment. uv when it can be had, otherwise plain venv and pip with the same hashes.
@@ -93,16 +95,16 @@ $(STAMP): requirements.lock
 		"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { python=$$name; break; }; \
 	done; \
 	[ -n "$$python" ] || { echo "Signet needs Python 3.11 or newer; tried: $$names. PYTHON=… names another." >&2; exit 1; }; \
-	$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || rm -rf .venv; \
-	echo "Installing into .venv with $$("$$python" --version); this happens once."; \
+	$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || rm -rf $(VENV); \
+	echo "Installing into $(VENV) with $$("$$python" --version); this happens once."; \
 	[ "$$($(UV) --version 2>/dev/null | cut -d ' ' -f 2)" = "$(UV_VERSION)" ] || \
 		"$$python" -m pip install -q --upgrade --target .tools "uv==$(UV_VERSION)" 2>/dev/null || \
 		echo "uv cannot be installed; using pip, which takes about a minute."; \
 	if [ -x $(UV) ]; then \
-		{ [ -d .venv ] || $(UV) venv -q --no-config --python "$$(command -v "$$python")" .venv; } && \
+		{ [ -d $(VENV) ] || $(UV) venv -q --no-config --python "$$(command -v "$$python")" $(VENV); } && \
 		$(UV) pip sync -q --require-hashes --python $(BIN)/python requirements.lock; \
 	else \
-		{ [ -x $(BIN)/pip ] || "$$python" -m venv .venv || { rm -rf .venv; \
+		{ [ -x $(BIN)/pip ] || "$$python" -m venv $(VENV) || { rm -rf $(VENV); \
 			echo "This Python can make no environment; on Debian: apt install python3-venv" >&2; exit 1; }; } && \
 		$(BIN)/python -m pip install -q --require-hashes -r requirements.lock; \
 	fi
