@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+MOST_NODES = 2**31 - 1
+"""What the column holds. Deployments say what they like, so their sum may be more."""
 CAP_STATES = ("within", "quiet", "notice", "escalated")
 """How far an installation is over its node cap, the furthest last (A15)."""
 
@@ -45,6 +47,6 @@ def facts_of(engagement: str, sights: Sequence[Sight]) -> Facts:
         newest.last_seen_at,
         newest.version,
         newest.operating_system,
-        sum(sight.nodes for sight in sights),
+        min(sum(sight.nodes for sight in sights), MOST_NODES),
         max((sight.cap_state for sight in sights), key=CAP_STATES.index),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
+import structlog
 from django.db import transaction
 from django.db.models import F, Q
 
@@ -17,6 +18,7 @@ from licenses.domain.enums import NodeCapState
 from licenses.models import Installation, NodeCapEpisode
 from trials.models import Trial
 
+log = structlog.get_logger(__name__)
 BATCH = 500
 WINDOW = timedelta(days=7)
 """How far back a sweep looks for beats: so long may it stand still and lose nothing."""
@@ -43,15 +45,28 @@ def license_people_refresh(*, license_id: int, at: datetime) -> int:
 def people_enrich(*, at: datetime) -> int:
     """Bring everybody up to date whose deployments were heard since; return how many changed.
 
-    A beat writes no event, so this runs by the clock. Safe to run twice, late or in parallel.
+    A beat writes no event, so this runs by the clock. Safe to run twice, late or in parallel. Somebody whose facts
+    cannot be written is logged, tried again with the next run, and keeps nobody else from being brought up to date.
     """
     heard = Installation.objects.filter(
         Q(license__people__person__last_seen_at__lt=F("last_seen_at"))
         | Q(license__people__person__last_seen_at__isnull=True, license__people__isnull=False),
         seen_on__gte=(at - WINDOW).date(), set_aside_at=None,
     )  # fmt: skip
-    ids = heard.order_by().values_list("license__people__person_id", flat=True).distinct()
-    return people_refresh(people=[pk for pk in ids if pk is not None], at=at)
+    rows = heard.order_by().values_list("license__people__person_id", flat=True).distinct()
+    ids = sorted(pk for pk in rows if pk is not None)
+    return sum(_refresh_apart(ids[start : start + BATCH], at) for start in range(0, len(ids), BATCH))
+
+
+def _refresh_apart(ids: list[int], at: datetime) -> int:
+    """A batch at once; where that fails, each alone."""
+    try:
+        return people_refresh(people=ids, at=at)
+    except Exception:
+        if len(ids) == 1:
+            log.exception("person_refresh_failed", person=ids[0])
+            return 0
+        return sum(_refresh_apart([pk], at) for pk in ids)
 
 
 def _facts(people: list[int]) -> dict[int, Facts]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+from django.db import DataError
 
 from accounts.services.accounts import account_update
 from crm.models import Person, Task, TaskRule
+from crm.services import enriching
 from crm.services.counting import traffic_count
 from crm.services.enriching import people_enrich
 from crm.services.tasks import task_move, task_rule_change
@@ -121,6 +123,36 @@ def test_heartbeats_are_written_onto_the_person_on_change_only(
     person.refresh_from_db()
     assert person.last_seen_at == at + DAY + timedelta(hours=2)
     assert person.facts_at == at + 2 * DAY
+
+
+def test_one_deployment_that_exaggerates_stops_nobody(program, ask, follow, beat, at):
+    """A20: its nodes are as many as the column holds."""
+    loud, quiet = (ask(program, f"x@{name}.example").granted.trial.license for name in ("loud", "quiet"))
+    for number in (1, 2):
+        beat(loud, at + DAY, nodes=2**31 - 1, name=f"install-000{number}")
+    beat(quiet, at + DAY, nodes=3)
+    follow(at + DAY)
+    assert sorted(Person.objects.values_list("nodes", flat=True)) == [3, 2**31 - 1]
+
+
+def test_somebody_whose_facts_cannot_be_written_keeps_nobody_else_back(
+    program, ask, follow, beat, at, monkeypatch
+):
+    """A20: the hourly run goes on behind them."""
+    rows = [ask(program, f"x@{name}.example").granted.trial.license for name in ("one", "two", "three")]
+    follow()
+    for row in rows:
+        beat(row, at + DAY)
+    bad, written = Person.objects.get(licenses__license=rows[0]).pk, enriching._write
+
+    def write(row, facts, when):
+        if row.pk == bad:
+            raise DataError("out of range")
+        return written(row, facts, when)
+
+    monkeypatch.setattr(enriching, "_write", write)
+    assert people_enrich(at=at + DAY) == 2
+    assert Person.objects.exclude(last_seen_at=None).count() == 2
 
 
 # --- tasks --------------------------------------------------------------------------------------------
