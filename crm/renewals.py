@@ -14,7 +14,8 @@ from billing.models import Fulfilment, Payment, Subscription
 from config.kit.admin import COUNT_LIMIT
 from crm.domain.facts import CAP_STATES
 from crm.domain.health import Health, Signs, health_of
-from licenses.domain.enums import Kind, LicenseStatus
+from licenses.domain.enums import LicenseStatus
+from licenses.figures import sold
 from licenses.models import Installation, License, NodeCapEpisode
 from trials.models import Trial
 
@@ -56,9 +57,8 @@ class Bucket:
 def due(within: int, at: datetime) -> QuerySet[License]:
     """What is sold and ends within so many days: neither trials, tests, internal nor ended licenses."""
     rows = License.objects.filter(
-        kind=Kind.COMMERCIAL, internal=False, status=LicenseStatus.ACTIVE, expires_at__gte=at,
-        expires_at__lt=_until(within, at),
-    )  # fmt: skip
+        sold(), status=LicenseStatus.ACTIVE, expires_at__gte=at, expires_at__lt=_until(within, at)
+    )
     return rows.order_by("expires_at", "pk")
 
 

@@ -61,6 +61,21 @@ def counting() -> Q:
     return Q(internal=False) & ~Q(kind=Kind.TEST)
 
 
+def sold() -> Q:
+    """Commercial, and internal neither by itself nor by its account: what `counts=sold` filters the list by."""
+    return Q(internal=False, kind=Kind.COMMERCIAL) & ~Q(account__kind=Account.Kind.INTERNAL)
+
+
+def is_counted(row: License) -> bool:
+    """Neither a test key nor internal, be it by itself or by its account."""
+    return not row.internal and row.kind != Kind.TEST and row.account.kind != Account.Kind.INTERNAL
+
+
+def is_sold(row: License) -> bool:
+    """As `sold`, of one license."""
+    return is_counted(row) and row.kind == Kind.COMMERCIAL
+
+
 def license_figures(at: datetime, *, ends: Callable[[str, datetime], Q]) -> Figures:
     """Count at an instant. `ends` is what the list's filter by end means by a value."""
     rows = [

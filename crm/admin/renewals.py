@@ -50,9 +50,7 @@ def renewals_view(request: HttpRequest) -> HttpResponse:
 
 def licenses_url(within: int) -> str:
     """The list of the licenses that a bucket counts."""
-    filters = {
-        "ends": within, "kind__exact": "commercial", "internal__exact": 0, "status__exact": "active",
-    }  # fmt: skip
+    filters = {"ends": within, "counts": "sold", "status__exact": "active"}
     return f"{reverse('admin:licenses_license_changelist')}?{urlencode(filters)}"
 
 

@@ -14,22 +14,27 @@ from crm.domain.words import TaskKind
 
 Data = Mapping[str, Any]
 EXPIRED: Final = frozenset({"grace", "read_only"})
+RUNNING: Final = frozenset({"active", "past_due"})
+"""Of a cycle of payments: it renews, or would if its payment came."""
 
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """An event: kind, the type and id of its subject, data, and an id of its own."""
+    """An event: kind, the type and id of its subject, data, and an id of its own. `term` names the term of the license
+    that it is about: the id of the renewal that began it, empty for the first.
+    """
 
     kind: str
     subject_type: str
     subject_id: str
     data: Data
     uid: str
+    term: str = ""
 
     @classmethod
-    def of(cls, kind: str, subject: str, data: Data, uid: str) -> Happening:
+    def of(cls, kind: str, subject: str, data: Data, uid: str, term: str = "") -> Happening:
         subject_type, _, subject_id = subject.partition(":")
-        return cls(kind, subject_type, subject_id, data, uid)
+        return cls(kind, subject_type, subject_id, data, uid, term)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +49,14 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Tasks that need doing no more: of these kinds about one thing, or the one of a key."""
+    """Tasks that need doing no more: of these kinds about one thing, or the one of a key. Those of the term `but` stay:
+    what settles the term before began it.
+    """
 
     kinds: tuple[TaskKind, ...]
     about: tuple[str, str] | None = None
     key: str = ""
+    but: str = ""
 
 
 OF_TRIAL: Final = (TaskKind.STUCK, TaskKind.DORMANT, TaskKind.PILOT_READY)
@@ -73,6 +81,24 @@ def over_cap(event: Happening, episode: int | None) -> Draft:
     spell = event.uid if episode is None else str(episode)
     key = f"over_cap:{installation}:{spell}:{state}"
     return Draft(TaskKind.OVER_CAP, key, ("installation", installation), state)
+
+
+def runs_on(data: Data) -> bool:
+    """Does a cycle of payments renew its license by itself after this change of it?"""
+    return data.get("to") in RUNNING and not data.get("cancel_at_period_end")
+
+
+def not_renewed(event: Happening, license_id: str) -> list[Draft]:
+    """A cycle of payments renews a license no more that is about to end. Once a change: it may be taken back."""
+    if event.data.get("from") not in RUNNING or runs_on(event.data):
+        return []
+    key = f"renewal_due:{license_id}:{event.term}:{event.uid}"
+    return [Draft(TaskKind.RENEWAL_DUE, key, ("license", license_id))]
+
+
+def renewed_again(event: Happening, license_id: str) -> list[Settled]:
+    """It was taken back."""
+    return [Settled((TaskKind.RENEWAL_DUE,), ("license", license_id))] if runs_on(event.data) else []
 
 
 def due_on(day: date, days: int) -> date:
@@ -110,13 +136,13 @@ def _trial_ended(event: Happening) -> list[Draft]:
 
 
 def _posture(event: Happening) -> list[Draft]:
-    """Of a commercial license; the caller leaves out trials, test keys and what renews by itself."""
+    """Of a commercial license, once a term; the caller leaves out trials, test keys and what renews by itself."""
     about = ("license", event.subject_id)
     before, after = event.data.get("from"), event.data.get("to")
-    if after == "warning" and before == "valid":
-        return [Draft(TaskKind.RENEWAL_DUE, f"renewal_due:{event.subject_id}:{event.uid}", about)]
+    if after == "warning" and before != "warning":
+        return [Draft(TaskKind.RENEWAL_DUE, f"renewal_due:{event.subject_id}:{event.term}", about)]
     if after in EXPIRED and before not in EXPIRED:
-        return [Draft(TaskKind.EXPIRED, f"expired:{event.subject_id}:{event.uid}", about)]
+        return [Draft(TaskKind.EXPIRED, f"expired:{event.subject_id}:{event.term}", about)]
     return []
 
 
@@ -170,7 +196,8 @@ def _converted(event: Happening) -> list[Settled]:
 
 
 def _license(event: Happening) -> list[Settled]:
-    return [Settled(OF_LICENSE, ("license", event.subject_id))]
+    """A renewal for a short time is in its warning time at once, and that is of the new term."""
+    return [Settled(OF_LICENSE, ("license", event.subject_id), but=event.uid)]
 
 
 def _cap(event: Happening) -> list[Settled]:

@@ -19,6 +19,7 @@ from crm.domain.touches import Attribution, Touch, attributed, joined
 from crm.domain.words import Consent, Origin
 from crm.errors import AddressTaken, LastAddress, PersonMerged
 from crm.models import FormerAddress, Person, PersonEmail, PersonLicense, PersonNote, Task, Touchpoint
+from crm.services.enriching import people_refresh
 from crm.services.forgetting import addresses_forget, former_address
 from history.domain.kinds import Kind
 from history.models import Event
@@ -259,6 +260,8 @@ def person_merge(*, person: Person, into: Person, actor: str, at: datetime) -> P
         loser.save(update_fields=["merged_into", "merged_at", "changed_at"])
         _record(Kind.PERSON_MERGED, winner, {"from": str(loser.uid), "moved": moved}, actor, at)
         _record(Kind.PERSON_MERGED, loser, {"into": str(winner.uid), "moved": moved}, actor, at)
+        people_refresh(people=[winner.pk], at=at)
+    winner.refresh_from_db()
     return winner
 
 

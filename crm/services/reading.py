@@ -6,16 +6,24 @@ hold ids only, so what they are about is read from its row; a row that is gone, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 
 from accounts.models import Account
 from accounts.selectors import account_find
-from billing.models import Payment, Subscription
-from crm.domain.causes import Happening, drafts_of, over_cap, settled_by
+from billing.models import Payment
+from crm.domain.causes import (
+    Draft,
+    Happening,
+    drafts_of,
+    not_renewed,
+    over_cap,
+    renewed_again,
+    settled_by,
+)
 from crm.domain.texts import traffic_text
 from crm.domain.touches import Touch
 from crm.domain.words import Origin, TaskKind
@@ -23,9 +31,10 @@ from crm.models import Person, Task
 from crm.services.enriching import license_people_refresh, people_refresh
 from crm.services.people import person_know, person_link, person_touch
 from crm.services.tasks import task_ensure, tasks_settle
+from crm.services.terms import in_warning, renews_itself, term_of
 from history.domain.kinds import Kind
 from history.models import Event
-from licenses.domain import enums
+from licenses.figures import is_counted, is_sold, sold
 from licenses.models import License, NodeCapEpisode
 from trials.domain.addresses import AddressError, read_address
 from trials.domain.touches import read_touch
@@ -107,10 +116,25 @@ def _buyer(event: Event, at: datetime) -> None:
 
 
 def _contact(event: Event, at: datetime) -> None:
-    """The address that an account gives for itself."""
+    """Who an account names looks after what it was sold, what it had before, too."""
     account = account_find(event.account)
-    if account is not None and account.email and account.kind != Account.Kind.INTERNAL:
-        _know(account.email, account, Origin.ACCOUNT, event.at, at)
+    if account is not None:
+        _looks_after(account, License.objects.filter(sold(), account=account), event, at)
+
+
+def _looks_after(account: Account, licenses: Iterable[License], event: Event, at: datetime) -> None:
+    """The address that an account gives for itself; not before it was given."""
+    subject, internal = f"account:{account.customer_id}", account.kind == Account.Kind.INTERNAL
+    if internal or not account.email or _told_later(Kind.ACCOUNT_CHANGED, subject, "email", event):
+        return
+    person = _know(account.email, account, Origin.ACCOUNT, event.at, at)
+    if person is not None and person_link(person=person, licenses=licenses, at=at):
+        people_refresh(people=[person.pk], at=at)
+
+
+def _told_later(kind: Kind, subject: str, field: str, event: Event) -> bool:
+    told = Event.objects.filter(kind=kind, subject=subject, pk__gt=event.pk)
+    return any(field in data.get("fields", ()) for data in told.values_list("data", flat=True))
 
 
 def people_follow(loser: Account, winner: Account, at: datetime) -> int:
@@ -142,11 +166,8 @@ def _deleted(_event: Event, at: datetime) -> None:
 def _license_contact(event: Event, at: datetime) -> None:
     """Who an account names looks after its licenses; a trial is looked after by who asked for it."""
     row = _license(event)
-    if row is None or row.internal or row.kind != enums.Kind.COMMERCIAL or not row.account.email:
-        return
-    person = _know(row.account.email, row.account, Origin.ACCOUNT, event.at, at)
-    if person is not None and person_link(person=person, licenses=[row], at=at):
-        people_refresh(people=[person.pk], at=at)
+    if row is not None and is_sold(row):
+        _looks_after(row.account, [row], event, at)
 
 
 def _know(
@@ -195,45 +216,55 @@ def _settle(event: Event, at: datetime) -> None:
 
 
 def _trial_task(event: Event, at: datetime) -> None:
-    _make(event, at, account=_account(event), person=_trial_person(_id(event)))
+    row = License.objects.select_related("account").filter(trials__uid=UUID(_id(event))).first()
+    if row is None or is_counted(row):
+        _make(event, at, account=_account(event), person=_trial_person(_id(event)))
 
 
 def _posture_task(event: Event, at: datetime) -> None:
     """Of what is sold. What Stripe renews by itself needs nobody before it fails."""
     row = _license(event)
-    if row is None or row.internal or row.kind != enums.Kind.COMMERCIAL:
+    if row is None or not is_sold(row):
         return
-    drafts = drafts_of(_happening(event))
-    if any(draft.kind is TaskKind.RENEWAL_DUE for draft in drafts) and _renews_itself(row, event.at):
+    drafts = drafts_of(_happening(event, term_of(row, event)))
+    if any(draft.kind is TaskKind.RENEWAL_DUE for draft in drafts) and renews_itself(row, event):
         return
-    _make(event, at, account=row.account, person=_license_person(row.pk))
+    _ensure(drafts, event, at, account=row.account, person=_license_person(row.pk))
 
 
-def _renews_itself(row: License, at: datetime) -> bool:
-    runs_on = Q(ended_at=None) | Q(ended_at__gt=at)
-    cycles = Subscription.objects.filter(runs_on, license=row, started_at__lte=at, cancel_at_period_end=False)
-    return cycles.exists()
+def _cycle_task(event: Event, at: datetime) -> None:
+    """A cycle that renews its license no more, in its warning time; or does again."""
+    row = _cycle_license(event)
+    if row is None or not is_sold(row):
+        return
+    happening = _happening(event, term_of(row, event))
+    for settled in renewed_again(happening, row.public_id):
+        tasks_settle(settled=settled, happened_at=event.at, at=at)
+    drafts = not_renewed(happening, row.public_id)
+    if drafts and in_warning(row, event) and not renews_itself(row, event):
+        _ensure(drafts, event, at, account=row.account, person=_license_person(row.pk))
 
 
 def _cap_task(event: Event, at: datetime) -> None:
-    """A16: each step up of each spell is one task."""
+    """A16: each step up of each spell is one task. Of a license that counts: no test key, nothing internal."""
+    account, row = _account(event), _license(event)
+    if row is not None and not is_counted(row):
+        return
     episodes = NodeCapEpisode.objects.filter(
         installation=event.data["installation"], started_at__lte=event.at
     )
     episode = episodes.order_by("-started_at", "-pk").values_list("pk", flat=True).first()
-    account, row = _account(event), _license(event)
-    task_ensure(
-        draft=over_cap(_happening(event), episode), who=_who(account), account=account,
-        person=_license_person(row.pk) if row else None, happened_at=event.at, at=at,
-    )  # fmt: skip
+    person = _license_person(row.pk) if row else None
+    _ensure([over_cap(_happening(event), episode)], event, at, account=account, person=person)
 
 
-def _account_task(event: Event, at: datetime) -> None:
-    _make(event, at, account=_account(event))
-
-
-def _evidence_task(event: Event, at: datetime) -> None:
-    _make(event, at, account=_account(event), person=_trial_person(_id(event)))
+def _payment_task(event: Event, at: datetime) -> None:
+    """Who looks after the license that is paid for is asked."""
+    row = _cycle_license(event)
+    if row is None:
+        _make(event, at, account=_account(event))
+    elif is_counted(row):
+        _make(event, at, account=_account(event), person=_license_person(row.pk))
 
 
 def _traffic_task(event: Event, at: datetime) -> None:
@@ -247,7 +278,13 @@ def _traffic_task(event: Event, at: datetime) -> None:
 
 
 def _make(event: Event, at: datetime, *, account: Account | None, person: Person | None = None) -> None:
-    for draft in drafts_of(_happening(event)):
+    _ensure(drafts_of(_happening(event)), event, at, account=account, person=person)
+
+
+def _ensure(
+    drafts: Iterable[Draft], event: Event, at: datetime, *, account: Account | None, person: Person | None
+) -> None:
+    for draft in drafts:
         task_ensure(
             draft=draft, who=_who(account), account=account, person=person, happened_at=event.at, at=at
         )
@@ -261,6 +298,12 @@ def _trial_person(uid: str) -> Person | None:
     except AddressError:
         return None
     return Person.objects.filter(emails__address=address.canonical).first()
+
+
+def _cycle_license(event: Event) -> License | None:
+    """The license that a cycle of payments renews, with who looks after its account."""
+    rows = License.objects.select_related("account__owner")
+    return rows.filter(subscriptions__stripe_id=_id(event)).first()
 
 
 def _license_person(license_id: int) -> Person | None:
@@ -278,8 +321,8 @@ def _who(account: Account | None) -> str:
     return account.name if account else "Somebody"
 
 
-def _happening(event: Event) -> Happening:
-    return Happening.of(event.kind, event.subject, event.data, str(event.uid))
+def _happening(event: Event, term: str = "") -> Happening:
+    return Happening.of(event.kind, event.subject, event.data, str(event.uid), term)
 
 
 def _id(event: Event) -> str:
@@ -310,9 +353,10 @@ _STEPS: dict[str, tuple[Step, ...]] = {
     Kind.NODE_CAP_ESCALATED: (_refresh, _cap_task),
     Kind.NODE_CAP_CLEARED: (_refresh, _settle),
     Kind.PAYMENT_SETTLED: (_buyer, _settle),
-    Kind.PAYMENT_FAILED: (_account_task,),
+    Kind.PAYMENT_FAILED: (_payment_task,),
+    Kind.SUBSCRIPTION_CHANGED: (_cycle_task,),
     Kind.EVIDENCE_READY: (_settle,),
-    Kind.EVIDENCE_OVERDUE: (_evidence_task,),
+    Kind.EVIDENCE_OVERDUE: (_trial_task,),
     Kind.TRAFFIC_COUNTED: (_traffic_task,),
 }
 KINDS: tuple[Kind, ...] = tuple(kind for kind in Kind if kind in _STEPS)

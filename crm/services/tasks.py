@@ -79,6 +79,8 @@ def tasks_settle(*, settled: Settled, happened_at: datetime, at: datetime) -> in
         rows = rows.filter(subject_type=settled.about[0], subject_id=settled.about[1])
     else:
         rows = rows.filter(dedupe_key=settled.key)
+    if settled.but:
+        rows = rows.exclude(dedupe_key__contains=f":{settled.but}")
     rows = rows.filter(created_at__lte=happened_at)
     opened = set(_opened_since(rows, happened_at))
     rows = rows.exclude(pk__in=opened) if opened else rows

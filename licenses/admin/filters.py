@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.selectors import slug_now
 from config.kit.clock import now
 from licenses.domain.enums import Posture
-from licenses.figures import counting
+from licenses.figures import counting, sold
 from licenses.models import Activation, Installation, Plan, Product, Release, SigningKey
 from licenses.releases import release_audience
 from licenses.selectors import live_licenses_of_key
@@ -75,7 +75,11 @@ class CountsFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no type
     parameter_name = "counts"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "counted: no tests, not internal"), ("no", "apart: tests and internal")]
+        return [
+            ("yes", "counted: no tests, not internal"),
+            ("no", "apart: tests and internal"),
+            ("sold", "sold: commercial, of others than us"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         match self.value():
@@ -83,6 +87,8 @@ class CountsFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no type
                 return queryset.filter(counting())
             case "no":
                 return queryset.exclude(counting())
+            case "sold":
+                return queryset.filter(sold())
         return queryset
 
 

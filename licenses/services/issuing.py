@@ -18,6 +18,7 @@ from licenses.domain.enums import Format, Kind
 from licenses.errors import PlanClosed
 from licenses.models import Issuance, License, Plan
 from licenses.postures import place_posture
+from licenses.services.posture import record_posture
 from licenses.services.signing import (
     Issued,
     issuance_data,
@@ -175,6 +176,7 @@ def license_reissue(
     """Change terms and sign anew: an issued snapshot is never edited (E24). The end moves by renewal only."""
     with transaction.atomic():
         row, keys = lock_to_change(license)
+        before = row.posture
         changed = _change_terms(row, changes or {}, at)
         issued = license_sign(
             row,
@@ -189,6 +191,8 @@ def license_reissue(
         )
         data = {**issuance_data(issued.issuance), "changed": changed, "reason_given": bool(reason)}
         record_license("license.reissued", row, actor=actor, at=at, data=data)
+        if row.posture != before:
+            record_posture(row, before=before, actor=actor, at=at)
     return issued
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.billing.money import *  # noqa: F403 - buyers pay
 from tests.trials.conftest import *  # noqa: F403 - leads come from trials
 
 
@@ -50,6 +51,56 @@ def beat() -> Callable[..., None]:
         row: Any, when: datetime, nodes: int = 1, name: str = "install-0001", version: str = "2.4.1"
     ) -> None:
         beat_apply(license_pk=row.pk, beat=Beat(name, version, "Linux", nodes), at=when)
+
+    return do
+
+
+@pytest.fixture
+def turn() -> Callable[..., None]:
+    """Return what has Stripe tell of a cycle: `turn(cycle, "cancelled", at)`."""
+    from django.db import transaction
+
+    from billing.domain.enums import SubscriptionState
+    from billing.services.subscriptions import _turn
+
+    def do(row: Any, state: str, when: datetime) -> None:
+        row.cancel_at_period_end = state == "cancelled"
+        with transaction.atomic():
+            _turn(row, SubscriptionState(state), "system:stripe", when)
+
+    return do
+
+
+@pytest.fixture
+def fail_payment() -> Callable[..., None]:
+    """Return what has an invoice of a cycle fail: `fail_payment(cycle, "in_1", at)`."""
+    from django.db import transaction
+
+    from history.services import record
+
+    def do(row: Any, invoice: str, when: datetime) -> None:
+        data = {"invoice": invoice, "currency": "eur", "amount_minor": 12_000}
+        with transaction.atomic():
+            record(
+                kind="payment.failed", subject=f"subscription:{row.stripe_id}", data=data,
+                account=row.account.customer_id, actor="system:stripe", at=when,
+            )  # fmt: skip
+
+    return do
+
+
+@pytest.fixture
+def settle(make_payment) -> Callable[..., Any]:
+    """Return what has money arrive: `settle(at, licenses=(row,), customer_email="ada@acme.example")`."""
+    from django.db import transaction
+
+    from billing.services.recording import payment_record
+
+    def do(when: datetime, *, licenses: tuple[Any, ...] = (), **fields: Any) -> Any:
+        with transaction.atomic():
+            payment = make_payment(licenses=licenses, paid_at=when, recorded_at=when, **fields)
+            payment_record(payment, list(licenses), actor="system:stripe", at=when)
+        return payment
 
     return do
 

@@ -10,6 +10,7 @@ from config.kit.errors import Invalid
 from crm.domain.touches import Touch
 from crm.errors import AddressTaken, LastAddress, NoteOfAnother, PersonMerged
 from crm.models import Person, PersonNote, Task
+from crm.services.enriching import people_refresh
 from crm.services.notes import person_note_add, person_note_delete, person_note_edit
 from crm.services.people import person_create, person_link, person_merge, person_touch, person_update
 from history.models import Event
@@ -56,6 +57,17 @@ def test_a_new_address_is_kept_beside_the_former(make_person, at):
     nameless = make_person("x@y.example")
     with pytest.raises(LastAddress):
         person_update(person=nameless, changes={"email": ""}, **BY, at=at)
+
+
+def test_a_merge_brings_the_facts_of_what_it_brings(make_person, make_license, beat, at):
+    """A20: at once; the hourly run looks at newer beats only."""
+    loser, winner = make_person("a@one.example"), make_person("b@two.example")
+    row = make_license()
+    person_link(person=loser, licenses=[row], at=at)
+    beat(row, at, nodes=3)
+    people_refresh(people=[loser.pk], at=at)
+    merged = person_merge(person=loser, into=winner, **BY, at=at + HOUR)
+    assert (merged.last_seen_at, merged.nodes, merged.version) == (at, 3, "2.4.1")
 
 
 def test_a_merge_joins_everything_two_people_own(

@@ -105,6 +105,23 @@ def test_the_contact_of_an_account_is_known_and_looks_after_what_is_sold(
     assert Person.objects.count() == 2
 
 
+def test_a_contact_who_is_named_after_the_license_looks_after_it_too(
+    make_account, make_license, follow, beat, at
+):
+    """A20: neither what is internal nor a test; the facts of its deployments come with it."""
+    acme = make_account("Umbra", kind="customer")
+    row = make_license(account=acme)
+    make_license(account=acme, internal=True)
+    make_license(account=acme, kind="test")
+    beat(row, at + DAY, nodes=2)
+    follow(at + DAY)
+    account_update(account=acme, changes={"email": "ops@umbra.example"}, **BY, at=at + 2 * DAY)
+    follow(at + 2 * DAY)
+    person = Person.objects.get()
+    assert [link.license for link in person.licenses.all()] == [row]
+    assert (person.last_seen_at, person.nodes, person.created_at) == (at + DAY, 2, at + 2 * DAY)
+
+
 # --- facts --------------------------------------------------------------------------------------------
 
 

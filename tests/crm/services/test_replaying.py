@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from accounts.services.accounts import account_update
 from crm.models import Connection, CrmLink, FormerAddress, Person, Task
 from crm.services.counting import traffic_count
 from crm.services.forgetting import links_expire, person_erase
@@ -19,6 +20,7 @@ from licenses.services.node_caps import node_cap_sweep
 from licenses.services.posture import posture_sweep
 from trials.domain.touches import Touch
 from trials.models import TrafficDay
+from trials.services.evidence.daily import evidence_tend
 from trials.services.running import trial_sweep
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +44,18 @@ def snapshot() -> Any:
 
 
 def test_replaying_into_an_empty_crm_gives_the_same(
-    program, ask, make_license, make_account, follow, beat, at, clock
+    program,
+    ask,
+    make_license,
+    make_account,
+    make_subscription,
+    turn,
+    fail_payment,
+    settle,
+    follow,
+    beat,
+    at,
+    clock,
 ):
     """A16, A20, A23, A24: and replaying once more changes nothing, nor what staff did."""
     touch = Touch("ad", "cpc", "spring", at)
@@ -50,18 +63,35 @@ def test_replaying_into_an_empty_crm_gives_the_same(
     ask(program, "bob@umbra.example", company="Umbra")
     row = make_license(account=make_account("Globex", email="ops@globex.example"), expires_at=at + 60 * DAY)
     TrafficDay.objects.create(day=at.date(), source="ad", visits=3)
+    nameless = make_account("Hooli", kind="customer")
+    paid = make_license(account=nameless, expires_at=at + 60 * DAY)
+    cycle = make_subscription(license=paid, account=nameless)
+    deeds = {
+        5: lambda now: settle(now, licenses=(paid,), account=nameless, customer_email="Buyer@hooli.example"),
+        10: lambda now: account_update(
+            account=nameless, changes={"email": "it@hooli.example"}, actor="user:1", at=now
+        ),
+        16: lambda now: fail_payment(cycle, "in_77", now),
+        35: lambda now: settle(now, session=False, reference="in_77", subscription=cycle, account=nameless),
+        50: lambda now: turn(cycle, "cancelled", now),
+    }
     for number in (0, 1, 5, 10, 16, 20, 35, 50, 61):
         now = at + number * DAY
+        if number in deeds:
+            deeds[number](now)
         if number in (1, 5):
             beat(trial.license, now, nodes=4)
         if number < 20:
             beat(row, now, nodes=9)
-        for sweep in (node_cap_sweep, posture_sweep, trial_sweep, traffic_count):
+        for sweep in (node_cap_sweep, posture_sweep, trial_sweep, traffic_count, evidence_tend):
             sweep(at=now)
         follow(now)
     clock.set(at + 61 * DAY)
     before = snapshot()
-    made = {"stuck", "dormant", "pilot_ready", "over_cap", "renewal_due", "expired", "traffic"}
+    made = {
+        "stuck", "dormant", "pilot_ready", "over_cap", "renewal_due", "expired", "traffic", "payment_failed",
+        "evidence_overdue",
+    }  # fmt: skip
     assert {task["kind"] for task in before[1]} == made
     Task.objects.all().delete()
     Person.objects.all().delete()
