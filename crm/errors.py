@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.kit.errors import Conflict, Forbidden, NotFound
+from config.kit.errors import Conflict
 
 
 class NotEntitled(Conflict):
@@ -32,13 +32,3 @@ class PersonMerged(Conflict):
 class TaskEnded(Conflict):
     code = "task_ended"
     title = "This task is ended. Take it up again first."
-
-
-class NoteOfAnother(Forbidden):
-    code = "note_of_another"
-    title = "Only its author may change or delete a note."
-
-
-class NoteGone(NotFound):
-    code = "note_gone"
-    title = "This note was deleted meanwhile."

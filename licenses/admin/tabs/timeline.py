@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import CharField, F, Q, QuerySet, Value
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from accounts.models import User
@@ -20,12 +18,12 @@ from history.models import Event
 from history.naming import names_of
 from licenses.admin.display import page_of
 from licenses.admin.forms import ServiceForm, note, posted
-from licenses.admin.pages import form_page
+from licenses.admin.own_notes import Place, note_delete_page, note_edit_page, own_note
 from licenses.admin.parts import Tab, View, tab_register, tab_url
-from licenses.admin.people import staff
 from licenses.admin.texts import linked
 from licenses.models import License, LicenseNote
-from licenses.services.notes import LONGEST, note_add, note_delete, note_edit
+from licenses.services.notes import note_add, note_delete, note_edit
+from licenses.services.own_notes import LONGEST
 
 SLUG = "timeline"
 PAGE = 50
@@ -163,87 +161,38 @@ def _of_note(row: LicenseNote, request: HttpRequest) -> Entry:
 
 def add_view(request: HttpRequest, row: License) -> HttpResponse:
     """Keep a new note; what is wrong with it is said on a page of its own."""
-    form = NoteForm(posted(request))
-    author = _author(request)
-    added = form.submit(
-        request,
-        lambda data: note_add(
-            license=row, text=data["text"], author=author, actor=actors.user(author), at=now()
-        ),
-    )
-    return (
-        _form(request, row, form, "Add note", ())
-        if added is None
-        else _back(request, row, "The note was added.")
-    )
+    place, form = _place(row), NoteForm(posted(request))
+    by = _by(place.author(request))
+    if form.submit(request, lambda data: note_add(license=row, text=data["text"], **by)) is None:
+        return place.page(request, form, "Add note")
+    return place.back(request, "The note was added.")
 
 
 def edit_view(request: HttpRequest, row: License, pk: int) -> HttpResponse:
     """Change one's own note."""
-    author = _author(request)
-    found = _own_note(row, pk, author)
+    place = _place(row)
+    author = place.author(request)
+    found = own_note(LicenseNote.objects.filter(license=row), pk, author)
     form = NoteForm(posted(request), initial={"text": found.text})
-    edited = form.submit(
-        request,
-        lambda data: note_edit(
-            note=found, text=data["text"], author=author, actor=actors.user(author), at=now()
-        ),
-    )
-    says = ("The note keeps its place; the timeline says that it was changed later.",)
-    return (
-        _form(request, row, form, "Change note", says) if edited is None else _back(request, row, "Changed.")
+    return note_edit_page(
+        request, place, form, lambda data: note_edit(note=found, text=data["text"], **_by(author))
     )
 
 
 def delete_view(request: HttpRequest, row: License, pk: int) -> HttpResponse:
     """Delete one's own note."""
-    author = _author(request)
-    found = _own_note(row, pk, author)
-    form = ServiceForm(posted(request))
-
-    def delete(_data: dict[str, Any]) -> bool:
-        note_delete(note=found, author=author, actor=actors.user(author), at=now())
-        return True
-
-    if form.submit(request, delete):
-        return _back(request, row, "The note was deleted.")
-    says = (f"“{found}” is gone for good.", "The timeline keeps that there was a note, and who deleted it.")
-    return _form(request, row, form, "Delete note", says, danger=True)
+    place = _place(row)
+    author = place.author(request)
+    found = own_note(LicenseNote.objects.filter(license=row), pk, author)
+    return note_delete_page(request, place, found, lambda: note_delete(note=found, **_by(author)))
 
 
-def _author(request: HttpRequest) -> User:
-    if not _may(request, WRITE):
-        raise PermissionDenied
-    return staff(request)
+def _place(row: License) -> Place:
+    return Place(row, f"{row.account.name}, {row.product.name} {row.plan.name}", tab_url(row, SLUG), WRITE)
 
 
-def _own_note(row: License, pk: int, author: User) -> LicenseNote:
-    found = LicenseNote.objects.filter(license=row, pk=pk).first()
-    if found is None:
-        raise Http404
-    if found.author_id != author.pk:
-        raise PermissionDenied
-    return found
-
-
-def _form(
-    request: HttpRequest,
-    row: License,
-    form: ServiceForm,
-    submit: str,
-    says: tuple[str, ...],
-    *,
-    danger: bool = False,
-) -> HttpResponse:
-    return form_page(
-        request, form, title=f"{submit}: {row.account.name}, {row.product.name} {row.plan.name}", submit=submit,
-        consequences=says, danger=danger, back=tab_url(row, SLUG), opts=row._meta, original=row,
-    )  # fmt: skip
-
-
-def _back(request: HttpRequest, row: License, said: str) -> HttpResponse:
-    messages.success(request, said)
-    return HttpResponseRedirect(tab_url(row, SLUG))
+def _by(author: User) -> dict[str, Any]:
+    return {"author": author, "actor": actors.user(author), "at": now()}
 
 
 tab_register(

@@ -8,12 +8,13 @@ import pytest
 
 from config.kit.errors import Invalid
 from crm.domain.touches import Touch
-from crm.errors import AddressTaken, LastAddress, NoteOfAnother, PersonMerged
+from crm.errors import AddressTaken, LastAddress, PersonMerged
 from crm.models import Person, PersonNote, Task
 from crm.services.enriching import people_refresh
 from crm.services.notes import person_note_add, person_note_delete, person_note_edit
 from crm.services.people import person_create, person_link, person_merge, person_touch, person_update
 from history.models import Event
+from licenses.services.own_notes import NoteOfAnother
 
 pytestmark = pytest.mark.django_db
 BY = {"actor": "user:1"}

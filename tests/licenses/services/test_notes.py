@@ -9,7 +9,8 @@ import pytest
 from config.kit.errors import Invalid
 from history.models import Event
 from licenses.models import LicenseNote
-from licenses.services.notes import LONGEST, NoteGone, NoteOfAnother, note_add, note_delete, note_edit
+from licenses.services.notes import note_add, note_delete, note_edit
+from licenses.services.own_notes import LONGEST, NoteGone, NoteOfAnother
 
 
 @pytest.fixture
