@@ -101,8 +101,9 @@ def _most_plans() -> int:
     return next(iter(counts.values_list("number", flat=True)[:1]), 0)
 
 
+# of products all but the one by which a master licenses Signet itself: it is needed to lift the cap
 _counters: dict[Cap, Counter] = {
-    Cap.PRODUCTS: Product.objects.count,
+    Cap.PRODUCTS: lambda: Product.objects.exclude(audience=settings.SELF_LICENSE_PRODUCT).count(),
     Cap.PLANS: _most_plans,
     Cap.RECURRING: lambda: Plan.objects.filter(recurring=True).count(),
 }

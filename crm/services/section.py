@@ -12,9 +12,8 @@ from crm.gate import ENTITLEMENT, is_entitled
 from crm.models import Section
 from history.domain.kinds import Kind
 from history.services import record
-from licenses.domain.formats import from_paste
+from licenses.domain.own_license import Standing
 from licenses.services.selflicense import selflicense_activate
-from licenses.trust_root import own_key_verify
 
 SUBJECT = f"section:{ENTITLEMENT}"
 
@@ -31,17 +30,15 @@ def section_activate(*, text: str = "", actor: str, at: datetime) -> Section:
     NotEntitled (409), and what activating a key refuses.
     """
     if text.strip():
-        _refuse_without(text, at)
-        selflicense_activate(text=text, actor=actor, at=at)
+        selflicense_activate(text=text, actor=actor, at=at, accept=_refuse_without)
     if not is_entitled():
         raise NotEntitled
     return _switch(Kind.SECTION_ACTIVATED, active=True, actor=actor, at=at)
 
 
-def _refuse_without(text: str, at: datetime) -> None:
-    """A good key that lacks the entitlement must not take the place of the one in force."""
-    found = own_key_verify(from_paste(text), at)
-    if found.ok and found.claims is not None and ENTITLEMENT not in found.claims.entitlements:
+def _refuse_without(standing: Standing) -> None:
+    """A good key that lacks the entitlement, or whose row does, must not take the place of the one in force."""
+    if not standing.holds(ENTITLEMENT):
         raise NotEntitled("This key is good, and does not carry the CRM. The key in force stays.")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Account
@@ -46,14 +47,16 @@ PRESET_TYPES = {
 def product_create(*, actor: str, at: datetime, **fields: Any) -> Product:
     """Create a product; `audience` and `slug` default to the product key.
 
-    Raises Invalid, Exists, TierCap (402, C10), CatalogueGuarded (403, E27), as everything here does.
+    The one by which Signet itself is licensed needs no room. Raises Invalid, Exists, TierCap (402, C10),
+    CatalogueGuarded (403, E27), as everything here does.
     """
     catalogue_guard(at)
     key = fields.get("product_key", "")
     product = Product(**known_fields({"slug": key, "audience": key, **fields}, PRODUCT_FIELDS), created_at=at)
     _check_product(product)
     with transaction.atomic():
-        cap_require(Cap.PRODUCTS, at=at)
+        if product.audience != settings.SELF_LICENSE_PRODUCT:
+            cap_require(Cap.PRODUCTS, at=at)
         row_save(product, ("slug", "product_key"))
         _record("product.created", f"product:{product.product_key}", {"active": product.active}, actor, at)
     return product

@@ -37,7 +37,8 @@ class Prepared:
 def master_prepare(*, actor: str, at: datetime) -> Prepared:
     """Make the product of Signet, its plans Creator, Pro and Patron, and an account for this installation.
 
-    What exists stays as staff left it. Safe to repeat. Raises TierCap (402) where the catalogue is full.
+    What exists stays as staff left it. Safe to repeat. Raises TierCap (402) where staff gave that product too many
+    plans of their own; a catalogue that is full of other products is no hindrance.
     """
     key, data = settings.SELF_LICENSE_PRODUCT, json.loads(DATA.read_text(encoding="utf-8"))
     with transaction.atomic():

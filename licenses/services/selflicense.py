@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -46,11 +47,14 @@ class LicenseInvalid(Invalid):
         self.members["reason"] = reason
 
 
-def selflicense_activate(*, text: str, actor: str, at: datetime) -> SelfLicense:
+def selflicense_activate(
+    *, text: str, actor: str, at: datetime, accept: Callable[[Standing], None] = lambda _standing: None
+) -> SelfLicense:
     """Take a key into use in the place of the one before; it counts at once, for every process (C8).
 
     Verified offline; then the master is asked, and only a clear no of it refuses, now or earlier: without an
-    answer the signed set counts. Raises LicenseInvalid (400); the key before then stays.
+    answer the signed set counts. `accept` hears what the key would come to, row within signed set, and may raise.
+    Raises LicenseInvalid (400); the key before then stays.
     """
     text = from_paste(text)
     verification = own_key_verify(text, at)
@@ -65,7 +69,9 @@ def selflicense_activate(*, text: str, actor: str, at: datetime) -> SelfLicense:
         _apply(row, heard, at)
         if row.refused in MASTERS_NO:  # known from before, whoever is silent now
             raise LicenseInvalid(row.reason, SAYS.get(row.reason, "The master refused this license."))
-        _record(Kind.SELF_LICENSE_ACTIVATED, row, standing_of(row, at), actor, at)
+        standing = standing_of(row, at)
+        accept(standing)
+        _record(Kind.SELF_LICENSE_ACTIVATED, row, standing, actor, at)
         row.save()
     log.info("self_license_activated", license=row.public_id)
     return row
@@ -127,6 +133,8 @@ def _renewed(*, online: bool, actor: str, at: datetime) -> SelfLicense:
             _take(now, found.text, found.kept_from, verification, at)
         elif verification and not now.public_id and now.key_sha256:
             _catch_up(now, verification, at)
+        elif verification and verification.ok:
+            _write_claims(now, verification)  # what stands in the row is never wider than what is signed
         if now.key_sha256:
             if heard is not None:
                 _apply(now, heard, at)

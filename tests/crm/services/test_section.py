@@ -41,3 +41,21 @@ def test_when_the_live_entitlement_goes_the_section_goes_too(crm_on, own_license
     assert not is_shown()
     own_license_grants("crm")
     assert is_shown()
+
+
+@pytest.mark.own_license
+def test_a_key_whose_row_lacks_the_crm_does_not_take_the_place_of_the_one_in_force(own_pro, own_key, at):
+    """D17, C8: decided on the row within the signed set, before the key is taken."""
+    from licenses.models import License, SelfLicense
+
+    before = SelfLicense.objects.get().key_sha256
+    row, text = own_key("patron")
+    narrowed = {name: value for name, value in row.entitlements.items() if name != "crm"}
+    License.objects.filter(pk=row.pk).update(entitlements=narrowed)
+    with pytest.raises(NotEntitled):
+        section_activate(text=text, **BY, at=at)
+    assert SelfLicense.objects.get().key_sha256 == before
+    assert not is_shown()
+    License.objects.filter(pk=row.pk).update(entitlements={**narrowed, "crm": True})
+    section_activate(text=text, **BY, at=at)
+    assert is_shown()

@@ -47,7 +47,7 @@ def make_product(number, at):
 
 
 def fill_up(at):
-    for number in range(Product.objects.count(), 5):
+    for number in range(Product.objects.exclude(audience="signet").count(), 5):
         make_product(number, at)
 
 
@@ -59,6 +59,17 @@ def narrow(row, slug):
 
 def kinds():
     return list(Event.objects.filter(kind__startswith="self_license.").values_list("kind", flat=True))
+
+
+def test_a_full_catalogue_keeps_no_master_from_licensing_itself(db, clock):
+    """C10, C13: the product of Signet needs no room and takes none; or nobody could ever upgrade."""
+    from licenses.services.own_master import master_prepare
+
+    fill_up(clock.at)
+    assert len(master_prepare(at=clock.at, **BY).plans) == 3
+    with pytest.raises(gates.TierCap) as refused:
+        make_product(6, clock.at)
+    assert refused.value.members["used"] == 5
 
 
 # --- what a key does ----------------------------------------------------------------------------------
@@ -308,6 +319,18 @@ def master_says(settings, monkeypatch):
 
     say(None)
     return say
+
+
+def test_a_row_that_somebody_widened_is_put_right_though_the_master_is_silent(
+    own_key, clock, refresh, master_says
+):
+    """C4: the key says what is signed, not the database; the end, too."""
+    selflicense_activate(text=own_key("creator")[1], at=clock.at, **BY)
+    before = SelfLicense.objects.get()
+    SelfLicense.objects.update(signed={"crm": True}, signed_seats=99, kind="test")
+    assert refresh().granted == {}
+    after = SelfLicense.objects.get()
+    assert (after.signed, after.signed_seats, after.kind) == (before.signed, before.signed_seats, before.kind)
 
 
 def test_a_revocation_outlives_a_spoiled_key_and_a_removal(
