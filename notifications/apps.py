@@ -15,7 +15,7 @@ class NotificationsConfig(AppConfig):
         from accounts.services.invitations import courier_register
         from config.kit.sealing import store_register
         from history.services import reader_register
-        from notifications import attention, bus_attention, expiry_attention
+        from notifications import attention, bus_attention, expiry_attention, timeline
         from notifications.services import bus, buyer_mail, evidence_mail, node_cap_mail, trial_mail
         from notifications.services.deliveries import READER, event_deliver
         from notifications.services.invitations import invitation_send
@@ -25,6 +25,7 @@ class NotificationsConfig(AppConfig):
         attention.register()
         expiry_attention.register()
         bus_attention.register()
+        timeline.register()
         courier_register(invitation_send)
         reader_register(READER, event_deliver, from_start=False)
         reader_register(

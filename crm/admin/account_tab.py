@@ -15,7 +15,7 @@ from crm.admin.display import due_label, engagement_label, status_label
 from crm.gate import is_shown
 from crm.models import Person
 from crm.selectors import tasks_in
-from crm.timeline import account_events, account_notes, page_read
+from crm.timeline import account_beside, account_events, account_notes, page_read
 
 SLUG = "crm"
 PEOPLE = 20
@@ -35,13 +35,15 @@ def content(request: HttpRequest, account: Account) -> dict[str, Any]:
     """People, tasks that are to be done, and a page of what happened with what was written down."""
     number = _page_number(request)
     sees_events = request.user.has_perm("history.view_event")
-    page = page_read(account_events(account) if sees_events else None, account_notes(account), number)
+    events = account_events(account) if sees_events else None
+    page = page_read(events, account_notes(account), account_beside(account, request.user), number)
     url = tab_url(account, SLUG)
     return {
         "people": _people(account),
         "people_url": people_url(account),
         "tasks": _tasks(account) if may_see_tasks(request) else None,
         "tasks_url": tasks_url(account),
+        "add_task_url": _add_task_url(account) if request.user.has_perm("crm.manage_tasks") else "",
         "page": page,
         "newer": f"{url}&page={number - 1}" if number > 1 else "",
         "older": f"{url}&page={number + 1}" if page.has_older else "",
@@ -55,6 +57,10 @@ def people_url(account: Account) -> str:
 
 def tasks_url(account: Account) -> str:
     return f"{reverse('admin:crm_task_changelist')}?account={account.slug}"
+
+
+def _add_task_url(account: Account) -> str:
+    return f"{reverse('admin:crm_task_add')}?account={account.slug}"
 
 
 def _people(account: Account) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 from config.kit.admin import COUNT_LIMIT
 from config.kit.clock import now
 from config.kit.display import page_of
-from crm.admin.display import due_label, kind_label
+from crm.admin.display import due_label, kind_label, whom_label
 from crm.admin.moves import Move, moves_of
 from crm.models import Task
 from crm.selectors import tasks_in
@@ -38,6 +38,7 @@ class Card:
     url: str
     kind: SafeString
     due: SafeString | str
+    whom: SafeString | str
     moves: list[Move]
     move_url: str
 
@@ -85,7 +86,7 @@ def _column(
 ) -> Column:
     mine_rows = tasks_in(rows, slug, today)
     order = ("-pk",) if slug in ENDED else ("due_on", "-pk")
-    found = list(mine_rows.select_related("owner", "account").order_by(*order)[: MOST + 1])
+    found = list(mine_rows.select_related("owner", "account", "person").order_by(*order)[: MOST + 1])
     has_more = len(found) > MOST
     return Column(
         slug=slug,
@@ -113,6 +114,7 @@ def _card(row: Task, today: date, *, may_move: bool) -> Card:
         url=page_of(row),
         kind=kind_label(row),
         due=due_label(row, today),
+        whom=whom_label(row) if row.person or row.account else "",
         moves=moves_of(row) if may_move else [],
         move_url=reverse("admin:crm_task_move", args=[row.pk]),
     )

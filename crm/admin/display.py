@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from config.kit.display import label
+from config.kit.display import label, page_of
 from crm.domain.words import Consent, TaskKind, TaskStatus
 from crm.models import Person, Task
 from trials.admin.display import ENGAGEMENT_TONES
@@ -58,6 +58,17 @@ def status_label(task: Task) -> SafeString:
 
 def kind_label(task: Task) -> SafeString:
     return label(str(task.get_kind_display()).lower(), KIND_TONES.get(TaskKind(task.kind), ""))
+
+
+def whom_label(task: Task) -> SafeString:
+    """The person and the account that a task is about, with the way there: who may see tasks may see both."""
+    known = [row for row in (task.person, task.account) if row is not None]
+    if not known:
+        return SafeString("-")
+    links = format_html_join(
+        ", ", '<a href="{}" class="text-link">{}</a>', ((page_of(row), str(row)) for row in known)
+    )
+    return format_html('<span class="sg-wrap">{}</span>', links)
 
 
 def due_label(task: Task, today: date) -> SafeString | str:

@@ -16,8 +16,8 @@ from config.kit.errors import FieldError, Invalid
 from config.kit.forms import LinesField, ServiceForm, count, note, select, switch, text
 from crm.domain.words import Consent
 from crm.models import Person, PersonEmail, Task, TaskRule
-from crm.services.notes import LONGEST
 from licenses.models.catalogue import choices
+from licenses.services.own_notes import LONGEST
 from trials.domain.addresses import AddressError, read_address
 
 
@@ -76,6 +76,18 @@ def named_account(named: str) -> Account | None:
     return account_called(named.strip()) if named.strip() else None
 
 
+def person_at(field: str, typed: str) -> Person:
+    """Whose address was typed into a field, in any spelling. Raises Invalid."""
+    try:
+        address = read_address(typed)
+    except AddressError as error:
+        raise Invalid([FieldError(field, "invalid", str(error))]) from error
+    found = PersonEmail.objects.select_related("person").filter(address=address.canonical).first()
+    if found is None:
+        raise Invalid([FieldError(field, "unknown_person", "Nobody here has this address.")])
+    return found.person
+
+
 class IntoForm(ServiceForm):
     """The person that stays, by address."""
 
@@ -83,14 +95,7 @@ class IntoForm(ServiceForm):
 
     def person(self) -> Person:
         """Raises Invalid."""
-        try:
-            address = read_address(self.cleaned_data["into"])
-        except AddressError as error:
-            raise Invalid([FieldError("into", "invalid", str(error))]) from error
-        found = PersonEmail.objects.select_related("person").filter(address=address.canonical).first()
-        if found is None:
-            raise Invalid([FieldError("into", "unknown_person", "Nobody here has this address.")])
-        return found.person
+        return person_at("into", self.cleaned_data["into"])
 
 
 class EraseForm(ServiceForm):
@@ -125,17 +130,37 @@ class TaskForm(ServiceForm):
     title = text("Title", max_length=200, required=True)
     owner = owner_field("Owner")
     due_on = day_field("Due")
+    account = text("Account", max_length=200, help_text="Slug, customer id, e-mail or exact name.")
+    person = text("Person", max_length=254, help_text="An address of theirs.")
     next_action = text("Next action", max_length=200)
     text = note("What is known", max_length=10_000)
 
     def __init__(self, data: Any, *, task: Task | None = None, initial: dict[str, Any] | None = None) -> None:
-        given = {name: getattr(task, name) for name in self.base_fields} if task else initial or {}
+        given = initial or {}
+        if task is not None:
+            given = {name: getattr(task, name) for name in self.base_fields}
+            given["account"] = task.account.slug if task.account else ""
+            given["person"] = task.person.email or task.person.name if task.person else ""
         super().__init__(data, initial=given)
         present = given.get("owner")
         offer_owners(self, present.pk if isinstance(present, User) else present)
 
     def changes(self) -> dict[str, Any]:
-        return {name: self.cleaned_data[name] for name in self.changed_data}
+        """What was changed, account and person found. Raises Invalid."""
+        given = {name: self.cleaned_data[name] for name in self.changed_data}
+        return given | self._found(given)
+
+    def values(self) -> dict[str, Any]:
+        """Of a new one all that was typed. Raises Invalid."""
+        return {**self.cleaned_data, **self._found(self.cleaned_data)}
+
+    def _found(self, given: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if "account" in given:
+            found["account"] = named_account(given["account"])
+        if "person" in given:
+            found["person"] = person_at("person", given["person"]) if given["person"].strip() else None
+        return found
 
 
 class AssignForm(ServiceForm):

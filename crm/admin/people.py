@@ -39,7 +39,7 @@ from crm.admin.person_dialogs import DIALOGS, MANAGE
 from crm.models import Person, Task
 from crm.searching import people_like
 from crm.services.people import person_create
-from crm.timeline import page_read, person_events, person_notes
+from crm.timeline import page_read, person_beside, person_events, person_notes
 from licenses.admin.filters import AccountFilter
 from licenses.admin.people import staff
 from trials.admin.page import DialogPage
@@ -191,13 +191,15 @@ class PersonAdmin(SectionGuard, DialogPage, KeysetList, ReadOnlyAdmin):
     def page_context(self, request: HttpRequest, row: Person) -> dict[str, Any]:
         number = _page_number(request)
         sees_events = request.user.has_perm("history.view_event")
-        page = page_read(person_events(row) if sees_events else None, person_notes(row), number)
+        events = person_events(row) if sees_events else None
+        page = page_read(events, person_notes(row), person_beside(row, request.user), number)
         url = page_of(row)
         return {
             "labels": [consent_label(row)],
             "particulars": _particulars(request, row),
             "deployments": _deployments(row),
             "came": _came(row),
+            "touches": _touches(row),
             "licenses": _licenses(request, row),
             "tasks": _tasks(request, row),
             "task_url": f"{reverse('admin:crm_task_changelist')}?state=all&q=",
@@ -258,6 +260,12 @@ def _came(row: Person) -> list[tuple[str, Any]]:
         ("Last", last),
         ("On", day(row.last_touch_at)),
     ]
+
+
+def _touches(row: Person) -> list[tuple[str, Any]]:
+    """A23: every entry from a campaign, the newest first."""
+    found = row.touchpoints.order_by("-at", "-pk")[:TASKS]
+    return [(touch_words((one.source, one.medium, one.campaign)), instant(one.at)) for one in found]
 
 
 def _licenses(request: HttpRequest, row: Person) -> list[tuple[Any, str]]:

@@ -46,14 +46,20 @@ def _note(asked: Asked, data: Mapping[str, Any]) -> str:
 
 
 def _task_form(asked: Asked) -> TaskForm:
-    return TaskForm(posted(asked.request), initial={"owner": asked.request.user.pk})
-
-
-def _task(asked: Asked, data: Mapping[str, Any]) -> str:
     row: Person = asked.row
+    about = {"account": row.account.slug if row.account else "", "person": row.email or row.name}
+    form = TaskForm(posted(asked.request), initial={"owner": asked.request.user.pk, **about})
+    form.fields["person"].disabled = True  # it is whose page it is
+    return form
+
+
+def _task(asked: Asked, _data: Mapping[str, Any]) -> str:
+    row: Person = asked.row
+    form = _task_form(asked)
+    form.full_clean()
+    form.cleaned_data.pop("person")
     task_create(
-        **data, person=row, account=row.account, subject=("person", str(row.uid)), actor=asked.actor,
-        at=asked.at,
+        **form.values(), person=row, subject=("person", str(row.uid)), actor=asked.actor, at=asked.at,
     )  # fmt: skip
     return "The task was added."
 

@@ -22,8 +22,10 @@ def _edit_form(asked: Asked) -> TaskForm:
     return TaskForm(posted(asked.request), task=asked.row)
 
 
-def _edit(asked: Asked, data: Mapping[str, Any]) -> str:
-    task_update(task=asked.row, changes=data, actor=asked.actor, at=asked.at)
+def _edit(asked: Asked, _data: Mapping[str, Any]) -> str:
+    form = _edit_form(asked)
+    form.full_clean()
+    task_update(task=asked.row, changes=form.changes(), actor=asked.actor, at=asked.at)
     return "Saved."
 
 

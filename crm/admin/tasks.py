@@ -26,7 +26,7 @@ from config.kit.forms import posted
 from config.kit.keyset import Order
 from config.kit.pages import form_page
 from crm.admin.board import board_view
-from crm.admin.display import due_label, kind_label, status_label
+from crm.admin.display import due_label, kind_label, status_label, whom_label
 from crm.admin.filters import DueFilter, OwnerFilter, StateFilter
 from crm.admin.forms import TaskForm
 from crm.admin.guard import SectionGuard
@@ -52,9 +52,11 @@ EVENTS = 50
 class TaskAdmin(SectionGuard, TaskBulk, DialogPage, KeysetList, ReadOnlyAdmin):
     page_template = "admin/crm/task.html"
     list_before_template = "admin/crm/task_list_head.html"
-    list_display = ("what", "kind_shown", "status_shown", "due", "owner_shown", "next_shown", "made")
+    list_display = (
+        "what", "kind_shown", "whom", "status_shown", "due", "owner_shown", "next_shown", "made",
+    )  # fmt: skip
     list_display_links = ("what",)
-    list_select_related = ("owner",)
+    list_select_related = ("owner", "account", "person")
     list_filter = (StateFilter, OwnerFilter, DueFilter, ("kind", ChoicesDropdownFilter), AccountFilter)
     show_facets = admin.ShowFacets.NEVER  # each would count the whole table
     search_fields = ("title",)
@@ -118,6 +120,10 @@ class TaskAdmin(SectionGuard, TaskBulk, DialogPage, KeysetList, ReadOnlyAdmin):
     def kind_shown(self, row: Task) -> SafeString:
         return kind_label(row)
 
+    @display(description="Whom")
+    def whom(self, row: Task) -> SafeString:
+        return whom_label(row)
+
     @display(description="Status")
     def status_shown(self, row: Task) -> SafeString:
         return status_label(row)
@@ -145,9 +151,10 @@ class TaskAdmin(SectionGuard, TaskBulk, DialogPage, KeysetList, ReadOnlyAdmin):
         """Write down something to do."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = TaskForm(posted(request), initial={"owner": request.user.pk})
+        prefilled = {name: request.GET.get(name, "")[:200] for name in ("account", "person")}
+        form = TaskForm(posted(request), initial={"owner": request.user.pk, **prefilled})
         made = form.submit(
-            request, lambda data: task_create(**data, actor=actors.user(request.user), at=now())
+            request, lambda _: task_create(**form.values(), actor=actors.user(request.user), at=now())
         )
         if made is not None:
             messages.success(request, "The task is written down.")

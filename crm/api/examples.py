@@ -32,6 +32,11 @@ PERSON = OpenApiExample(
     },
     response_only=True,
 )
+PERSON_WHOLE = OpenApiExample(
+    "Somebody who is trying, with every touch",
+    value={**PERSON.value, "touches": [_TOUCH]},
+    response_only=True,
+)
 TASK = OpenApiExample(
     "A trial that was never installed",
     value={

@@ -13,6 +13,7 @@ from crm.models import Person, Task
 from licenses.api.fields import Text
 from licenses.models.catalogue import choices
 
+MOST_TOUCHES = 50
 TASK_STATUSES = choices(TaskStatus)
 """For drf-spectacular's ENUM_NAME_OVERRIDES."""
 
@@ -55,6 +56,21 @@ class PersonOutput(serializers.ModelSerializer[Person]):
 
     def get_last_touch(self, row: Person) -> dict[str, Any] | None:
         return _touch(row, "last")
+
+
+class PersonWhole(PersonOutput):
+    """One person, with every entry from a campaign: the newest fifty."""
+
+    touches = serializers.SerializerMethodField()
+
+    class Meta(PersonOutput.Meta):
+        fields = (*PersonOutput.Meta.fields, "touches")  # type: ignore[assignment] # one more
+        read_only_fields = fields
+
+    @extend_schema_field(TouchOutput(many=True))
+    def get_touches(self, row: Person) -> list[dict[str, Any]]:
+        found = row.touchpoints.order_by("-at", "-pk")[:MOST_TOUCHES]
+        return [dict(each) for each in TouchOutput(found, many=True).data]
 
 
 def _touch(row: Person, which: str) -> dict[str, Any] | None:
@@ -105,6 +121,20 @@ class TaskFields(Input):
 
 class TaskCreateInput(TaskFields):
     title = Text(max_length=200)
+    subject_type = serializers.RegexField(
+        r"^[a-z_]+$",
+        max_length=40,
+        required=False,
+        help_text="What it is about, as history names it: license.",
+    )
+    subject_id = Text(max_length=64, required=False, help_text="Its id: L-….")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("subject_type" in attrs) != ("subject_id" in attrs):
+            raise serializers.ValidationError(
+                {"subject_id": "Give both subject_type and subject_id, or neither."}
+            )
+        return attrs
 
 
 class TaskUpdateInput(TaskFields):

@@ -81,10 +81,10 @@ class PersonRead(Hidden):
     @extend_schema(
         operation_id="crm_people_read", tags=TAGS, summary="Read one person",
         description="Of a person who was merged into another, the other one.",
-        responses=shapes.PersonOutput, examples=[examples.PERSON],
+        responses=shapes.PersonWhole, examples=[examples.PERSON_WHOLE],
     )  # fmt: skip
     def get(self, request: Request, uid: uuid.UUID) -> Response:
-        return Response(shapes.PersonOutput(selectors.person_get(uid, self.principal)).data)
+        return Response(shapes.PersonWhole(selectors.person_get(uid, self.principal)).data)
 
 
 class PersonUpdate(Hidden):
@@ -129,7 +129,8 @@ class TaskCreate(Hidden):
     def post(self, request: Request) -> Response:
         selectors.tasks_for(self.principal)  # a customer's credentials write nothing here
         values = self.resolved(accept(shapes.TaskCreateInput, request))
-        row = task_create(**values, actor=self.principal.actor, at=self.at)
+        subject = (values.pop("subject_type", ""), values.pop("subject_id", ""))
+        row = task_create(**values, subject=subject, actor=self.principal.actor, at=self.at)
         return Response(shapes.TaskOutput(row).data, status=status.HTTP_201_CREATED)
 
 

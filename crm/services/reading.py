@@ -119,7 +119,7 @@ def _contact(event: Event, at: datetime) -> None:
     """Who an account names looks after what it was sold, what it had before, too."""
     account = account_find(event.account)
     if account is not None:
-        _looks_after(account, License.objects.filter(sold(), account=account), event, at)
+        _looks_after(account, License.objects.filter(sold(), account=account).only("pk"), event, at)
 
 
 def _looks_after(account: Account, licenses: Iterable[License], event: Event, at: datetime) -> None:

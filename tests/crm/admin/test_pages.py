@@ -149,6 +149,88 @@ def test_the_timeline_tells_of_licenses_trials_and_heartbeats(
             assert word in told, (url, word)
 
 
+@pytest.fixture
+def mail(db, at):
+    """Return a maker of mail as the log has it: `mail("ada@acme.example", "Your license")`."""
+    from notifications.models import Message
+
+    def make(to: str, subject: str, **fields):
+        return Message.objects.create(
+            template="license", stream="transactional", dedupe_key=subject, recipient=to, subject=subject,
+            parts=b"", created_by="system:test", created_at=at, **fields,
+        )  # fmt: skip
+
+    return make
+
+
+def test_the_timeline_tells_of_payments_and_mail(
+    crm_on,
+    make_person,
+    make_license,
+    make_subscription,
+    settle,
+    fail_payment,
+    mail,
+    license_manager,
+    signed_in,
+    at,
+):
+    """D18: by any spelling of the address, by the order's address, by the license; and of cycles that fail."""
+    from crm.services.people import person_link
+    from crm.timeline import person_events
+
+    row = make_license()
+    person = make_person("Ops@Acme.example", account=row.account)
+    person_link(person=person, licenses=[row], at=at)
+    typed = settle(at, customer_email="OPS@acme.example", session=False)
+    ordered = settle(at, customer_email="")  # the order says ada@acme.example
+    bought = settle(at, customer_email="else@acme.example", session=False, licenses=(row,))
+    cycle = make_subscription(license=row)
+    fail_payment(cycle, "in_9", at)
+    buyer = make_person("Ada@Acme.example")
+    mail("ops@acme.example", "To ops")
+    mail("ada@acme.example", "To Ada", account=row.account)
+    browser = signed_in(license_manager)
+
+    def told(url):
+        return " ".join(entry.what for entry in browser.get(url).context["page"].entries)
+
+    def paid(who):
+        subjects = person_events(who).filter(kind__startswith="payment.").values_list("subject", flat=True)
+        return {subject.partition(":")[2] for subject in subjects}
+
+    assert paid(person) == {str(typed.uid), str(bought.uid), cycle.stripe_id}
+    assert paid(buyer) == {str(ordered.uid)}
+    assert "A payment did not go through" in told(page(person))
+    assert ("To ops" in told(page(person)), "To Ada" in told(page(person))) == (True, False)
+    account = reverse("admin:accounts_account_change", args=[row.account.pk]) + "?tab=crm"
+    assert ("To ops" in told(account), "To Ada" in told(account)) == (False, True)
+
+
+def test_mail_stands_in_no_timeline_of_who_may_not_see_the_log(
+    crm_on, make_person, mail, license_manager, make_user
+):
+    """Trust: the mail log has a permission of its own."""
+    from crm.timeline import page_read, person_beside, person_notes
+
+    person = make_person("ops@acme.example")
+    mail("ops@acme.example", "To ops")
+    for user, expected in ((license_manager, 1), (make_user(), 0)):
+        assert len(page_read(None, person_notes(person), person_beside(person, user), 1).entries) == expected
+
+
+def test_every_entry_from_a_campaign_stands_on_the_page_of_a_person(seller, crm_on, make_person, at):
+    """A23."""
+    from crm.domain.touches import Touch
+    from crm.services.people import person_touch
+
+    row = make_person()
+    touches = {f"k{number}": Touch(f"source-{number}", "", "", at + number * DAY) for number in range(3)}
+    person_touch(person=row, touches=touches, at=at)
+    found = seller.get(page(row)).context["touches"]
+    assert [words for words, _ in found] == ["source-2", "source-1", "source-0"]
+
+
 # --- tasks --------------------------------------------------------------------------------------------
 
 
@@ -177,6 +259,27 @@ def test_the_list_shows_what_is_to_be_done_now_and_mine(seller, make_user, crm_o
     assert "Somebody else" not in seller.get(TASKS, {"owner": "me"}).content.decode()
     seller.post(page(row, "assign"), {"owner": owner.pk})
     assert Task.objects.get(pk=row.pk).owner == owner
+
+
+def test_a_task_by_hand_is_about_an_account_and_a_person(seller, crm_on, make_person, customer, clock):
+    """D18: from the account's page, where it is filled in; the list and the board lead to both."""
+    grace = make_person("Grace.H@gmail.com", name="Grace")
+    tab = reverse("admin:accounts_account_change", args=[customer.pk]) + "?tab=crm"
+    add = reverse("admin:crm_task_add")
+    assert f"{add}?account={customer.slug}" in seller.get(tab).content.decode()
+    assert f'value="{customer.slug}"' in seller.get(add, {"account": customer.slug}).content.decode()
+    given = {"title": "Call", "account": customer.slug}
+    assert "Nobody here" in seller.post(add, {**given, "person": "x@y.example"}).content.decode()
+    assert seller.post(add, {**given, "person": "graceh@gmail.com"}).status_code == 302
+    task = Task.objects.get()
+    assert (task.account, task.person) == (customer, grace)
+    for url in (TASKS, BOARD):
+        text = seller.get(url).content.decode()
+        assert reverse("admin:accounts_account_change", args=[customer.pk]) in text
+        assert page(grace) in text
+    seller.post(page(task, "edit"), {**given, "account": "", "person": ""})
+    task.refresh_from_db()
+    assert (task.account, task.person) == (None, None)
 
 
 def test_a_rule_names_who_gets_tasks_of_a_kind(crm_on, license_manager, signed_in):

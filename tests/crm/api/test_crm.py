@@ -51,6 +51,27 @@ def test_people_are_listed_found_and_read(support, crm_on, make_person, customer
     assert (one["name"], one["account"], one["first_touch"]) == ("Grace", "acme", None)
 
 
+def test_one_person_tells_every_touch(support, crm_on, make_person, at):
+    """A23."""
+    from crm.domain.touches import Touch
+    from crm.services.people import person_touch
+
+    row = make_person()
+    person_touch(person=row, touches={"a": Touch("ad", "cpc", "spring", at)}, at=at)
+    (touch,) = support.get(f"{PEOPLE}/{row.uid}").json()["touches"]
+    assert (touch["source"], touch["medium"], touch["campaign"]) == ("ad", "cpc", "spring")
+
+
+def test_a_task_is_about_an_account_a_person_and_a_thing(support, crm_on, make_person, customer):
+    """D18."""
+    row = make_person()
+    body = {"title": "Call", "account": customer.slug, "person": str(row.uid), "subject_type": "license"}
+    assert support.post(TASKS, body).status_code == 400
+    answer = support.post(TASKS, {**body, "subject_id": "L-1"}).json()
+    assert (answer["account"], answer["person"]) == (customer.slug, str(row.uid))
+    assert (answer["subject_type"], answer["subject_id"]) == ("license", "L-1")
+
+
 def test_a_person_is_changed_and_an_address_is_nobody_else_s(support, crm_on, make_person, superadmin):
     row = make_person(name="Grace")
     make_person("taken@x.example")
