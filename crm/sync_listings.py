@@ -7,7 +7,9 @@ from datetime import datetime
 
 from django.db.models import Count, QuerySet
 
-from crm.models import Connection, SyncConflict, SyncJob, SyncRun
+from crm.domain.sync.fields import ObjectKind
+from crm.models import Connection, CrmLink, SyncConflict, SyncJob, SyncRun
+from crm.sync_facts import labels_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,25 @@ def counts_of(connection: Connection) -> dict[str, int]:
     found["linked"] = connection.links.filter(tombstone_at=None).exclude(external_id="").count()
     found["buried"] = connection.links.exclude(tombstone_at=None).count()
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Buried:
+    """A record that was deleted over there: the link, how staff know what is ours, and since when."""
+
+    link: CrmLink
+    label: str
+
+
+def buried_of(connection: Connection, most: int) -> list[Buried]:
+    """The records that were deleted over there, the newest first."""
+    links = list(connection.links.exclude(tombstone_at=None).order_by("-tombstone_at", "-pk")[:most])
+    known = {
+        kind: labels_of(kind, [link.object_id for link in links if link.kind == kind]) for kind in ObjectKind
+    }
+    return [
+        Buried(link, known[ObjectKind(link.kind)].get(link.object_id, "gone here, too")) for link in links
+    ]
 
 
 def conflicts_open() -> QuerySet[SyncConflict]:

@@ -13,10 +13,13 @@ from config.kit.display import instant, label, mono
 from crm.domain.sync.fields import ObjectKind, Rule, fields_of
 from crm.models import Connection
 from crm.services.sync_access import mapping_of
-from crm.sync_listings import counts_of, progress_of
+from crm.sync_listings import buried_of, counts_of, progress_of
 
 TITLES = {ObjectKind.COMPANY: "Companies", ObjectKind.PERSON: "People", ObjectKind.TASK: "Tasks"}
 RULES = {Rule.ALWAYS: "ours wins", Rule.IF_EMPTY: "only where nothing stands", Rule.NEVER: "never sent"}
+
+BURIED = 20
+"""How many of the records that were deleted over there its page lists."""
 
 
 def is_held(row: Connection, at: datetime) -> bool:
@@ -74,6 +77,8 @@ def page_context(row: Connection) -> dict[str, Any]:
             ("Conflicts", counts["conflicts"], _list(row, "syncconflict"), ""),
         ],
         "progress": progress_of(row),
+        "buried": buried_of(row, BURIED),
+        "buried_more": max(0, counts["buried"] - BURIED),
         "mapping": [_table(row, kind) for kind in ObjectKind if kind in row.sends] if row.detected_at else [],
     }
 

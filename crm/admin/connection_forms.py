@@ -9,7 +9,7 @@ from django import forms
 from django.forms import BoundField
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminPasswordWidget
 
-from config.kit.forms import ServiceForm, count, select, text
+from config.kit.forms import ServiceForm, count, select, switch, text
 from crm.domain.sync.fields import IDENTITY, ObjectKind, Rule, fields_of
 from crm.domain.sync.kinds import TRAITS
 from crm.models import Connection
@@ -52,6 +52,10 @@ class ConnectForm(ServiceForm):
 class CredentialsForm(ServiceForm):
     token = _secret("Credential", "Empty: it stays as it is.", required=False)
     secret = _secret("Webhook secret", "Empty: it stays as it is.", required=False)
+    forget = switch(
+        "Forget all links if it is another workspace",
+        "Everybody is looked up there anew; who was deleted at the old one is forgotten, too.",
+    )
 
 
 class ConnectionForm(ServiceForm):

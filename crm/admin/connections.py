@@ -20,7 +20,7 @@ from config.kit import actors
 from config.kit.admin import tell
 from config.kit.clock import now
 from config.kit.display import instant, page_of
-from config.kit.errors import Refusal
+from config.kit.errors import NotFound, Refusal
 from config.kit.forms import ServiceForm, posted
 from config.kit.pages import form_page
 from config.kit.records import RecordAdmin
@@ -40,7 +40,7 @@ from crm.services.sync_connections import (
     connection_switch,
     connection_update,
 )
-from crm.services.sync_deciding import run_start, run_stop
+from crm.services.sync_deciding import buried_retry, run_start, run_stop
 from crm.services.sync_preview import sync_preview
 
 MANAGE = "crm.manage_sync"
@@ -63,7 +63,7 @@ def _for_managers(view: View) -> View:
 @admin.register(Connection)
 class ConnectionAdmin(SectionGuard, RecordAdmin[Connection]):
     template = "admin/crm/connection.html"
-    deeds = ("switch", "detect", "compare", "stop")
+    deeds = ("switch", "detect", "compare", "stop", "resend")
     list_display = ("name", "crm", "state", "since")
     ordering = ("name", "id")
     sortable_by = ()
@@ -164,13 +164,14 @@ class ConnectionAdmin(SectionGuard, RecordAdmin[Connection]):
     def credentials_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         row = self.row(request, pk)
         form = CredentialsForm(posted(request))
-        by: dict[str, Any] = {"actor": actors.user(request.user), "at": now()}
+        by: dict[str, Any] = {"actor": actors.user(request.user), "pace": PACE}
         done = form.submit(request, lambda data: connection_credentials(connection=row, **data, **by))
         return self._after(
             request, row, done, form, title=f"Credentials of {row.name}", submit="Seal and keep",
             consequences=(
                 "What was there before is gone. If it was paused for its credentials, it goes on at once.",
-                "Only of the same workspace: in another one everybody would seem deleted. Make a new connection there.",
+                "One of another workspace is refused: everybody would seem deleted.",
+                "Make a new connection for it, or have all links forgotten.",
             ),
         )  # fmt: skip
 
@@ -259,6 +260,19 @@ class ConnectionAdmin(SectionGuard, RecordAdmin[Connection]):
             lambda row, by: run_start(connection=row, **by),
             "Everything is compared with the CRM now.",
         )
+
+    def resend_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """A record that was deleted over there, and that somebody has restored."""
+
+        def deed(row: Connection, by: dict[str, Any]) -> Any:
+            chosen = request.POST.get("link", "")
+            link = row.links.filter(pk=int(chosen)).first() if chosen.isdecimal() else None
+            if link is None:
+                raise NotFound
+            return buried_retry(link=link, **by)
+
+        said = "It is looked up with the next batch. What is still deleted over there stays away."
+        return self._do(request, pk, deed, said)
 
     def stop_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         said = "The comparison has ended. What changed is sent as ever."

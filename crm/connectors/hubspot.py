@@ -33,10 +33,12 @@ from crm.connectors.hubspot_answers import (
     BODY,
     IDENTITY,
     MARK,
+    Read,
     Tie,
     as_text,
     field_of,
     has_more,
+    read_of,
     results_of,
     seen,
     tied,
@@ -75,6 +77,15 @@ class HubSpot:
             found[kind] = [field for row in listed(said, "results") if (field := field_of(row)) is not None]
         return found
 
+    def workspace(self) -> str | Failure:
+        """The id of the account (HubSpot: portal). A token does not name it."""
+        url = f"{self._access.base.rstrip('/')}/account-info/v3/details"
+        answer = self._access.request("GET", url, {"Authorization": f"Bearer {self._access.token}"})
+        said = self._access.judge(answer)
+        if isinstance(said, Failure):
+            return said
+        return str(said.get("portalId") or "")[:60] if isinstance(said, dict) else ""
+
     # --- looking ----------------------------------------------------------------------------------
 
     def look(self, kind: ObjectKind, refs: Sequence[Ref], names: Sequence[str]) -> Looked:
@@ -94,13 +105,13 @@ class HubSpot:
         read = self._read(kind, [ref.external_id for ref in refs], names)
         if isinstance(read, Failure):
             return dict.fromkeys((ref.key for ref in refs), read)
-        rows = {str(row.get("id")): row for row in read}
+        rows = {str(row.get("id")): row for row in read.rows}
         merged = {  # one that was merged into another answers under the other's id
             old: row
             for row in rows.values()
             for old in str(values_of(row).get("hs_merged_object_ids") or "").split(";")
         }
-        gone = {ref.key: Seen(ref.external_id, deleted=True) for ref in refs}
+        gone = {ref.key: read.unread or Seen(ref.external_id, deleted=True) for ref in refs}
         found = {
             ref.key: seen(row)
             for ref in refs
@@ -117,7 +128,9 @@ class HubSpot:
             read = self._read(kind, [ref.identity for ref in left], names, "email", archived=archived)
             if isinstance(read, Failure):
                 return found | dict.fromkeys((ref.key for ref in left), read)
-            rows = {str(values_of(row).get("email")).lower(): row for row in read}
+            if read.unread is not None:  # of whom it does not tell is not nobody
+                found |= dict.fromkeys((ref.key for ref in left), read.unread)
+            rows = {str(values_of(row).get("email")).lower(): row for row in read.rows}
             found |= {
                 ref.key: seen(rows[ref.identity.lower()], deleted=archived)
                 for ref in left
@@ -158,7 +171,7 @@ class HubSpot:
         by: str | None = None,
         *,
         archived: bool = False,
-    ) -> list[dict[str, Any]] | Failure:
+    ) -> Read | Failure:
         document: dict[str, Any] = {
             "inputs": [{"id": one} for one in ids],
             "properties": [*names, "hs_merged_object_ids"],
@@ -166,7 +179,7 @@ class HubSpot:
         }
         if by:
             document["idProperty"] = by
-        return results_of(
+        return read_of(
             self._ask(lambda api: _batch(api, kind).read(document, archived=archived, _preload_content=False))
         )
 

@@ -28,6 +28,26 @@ def results_of(said: Any | Failure) -> list[dict[str, Any]] | Failure:
     return said if isinstance(said, Failure) else rows_of(said, "results")
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The records of a batch that were there. `unread`: others may be, too, and this kept them from being read."""
+
+    rows: list[dict[str, Any]]
+    unread: Failure | None
+
+
+def read_of(said: Any | Failure) -> Read | Failure:
+    """Only of an answer whose errors all say "not found" may it be concluded that what it lacks is gone."""
+    rows = results_of(said)
+    if isinstance(rows, Failure):
+        return rows
+    failures = [_failure(error) for error in listed(said, "errors")]
+    if not failures and _counted(said):
+        failures = [_failure(None)]
+    other = next((failure for failure in failures if failure.kind is not FailureClass.GONE), None)
+    return Read(rows, other and replace(other, kind=FailureClass.TRANSIENT))
+
+
 def has_more(said: Any | Failure) -> bool:
     """Whether an answer is one page of several."""
     paging = said.get("paging") if isinstance(said, dict) else None

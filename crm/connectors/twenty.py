@@ -103,6 +103,10 @@ class Twenty:
         found.setdefault(ObjectKind.TASK, []).extend(RemoteField(name, name) for name in names)
         return found
 
+    def workspace(self) -> str | Failure:
+        """A key names its own: see `crm.domain.sync.credentials`."""
+        return ""
+
     # --- looking ----------------------------------------------------------------------------------
 
     def look(self, kind: ObjectKind, refs: Sequence[Ref], names: Sequence[str]) -> Looked:

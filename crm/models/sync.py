@@ -35,6 +35,9 @@ class Connection(models.Model):
     name = models.CharField(max_length=100)
     base_url = models.CharField("address", max_length=300)
     token_sealed = models.BinaryField()
+    workspace = models.CharField(
+        max_length=60, blank=True, help_text="As the CRM names it, where the credential does not."
+    )
     secret_sealed = models.BinaryField(null=True, help_text="What its webhooks are signed with.")
     sends = models.JSONField(default=everything, help_text="Kinds of objects.")
     enabled = models.BooleanField(default=False)
@@ -78,7 +81,8 @@ class CrmLink(models.Model):
     """One object of ours and its record over there. `object_id` is the row of its kind; it may be gone since.
 
     `digest` is the hash of what was last sent: who has another is dirty. `sent` are the values on which both
-    sides last agreed, by our names. With `tombstone_at` the record was deleted over there: it stays away.
+    sides last agreed, by our names. With `tombstone_at` the record was deleted over there: it stays away,
+    until it is restored there or staff have it looked up again.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="links", db_index=False)
@@ -218,6 +222,7 @@ class InboundChange(models.Model):
     external_id = models.CharField(max_length=100)
     values = models.JSONField(default=nothing)
     deleted = models.BooleanField(default=False)
+    restored = models.BooleanField(default=False)
     at = models.DateTimeField(help_text="When it happened over there.")
     received_at = models.DateTimeField(default=now)
     applied_at = models.DateTimeField(null=True)

@@ -37,11 +37,14 @@ class Reached:
     mapping: dict[ObjectKind, Mapped]
 
 
-def connection_reach(*, connection: Connection, pace: Pace) -> Reached:
-    """Unseal the credentials and return what speaks to the CRM. Raises SealingKeyMissing (503)."""
+def connection_reach(*, connection: Connection, token: str = "", pace: Pace) -> Reached:
+    """Unseal the credentials, or take another `token`, and return what speaks to the CRM.
+
+    Raises SealingKeyMissing (503).
+    """
     access = Access(
         base=connection.base_url,
-        token=unseal(bytes(connection.token_sealed)).decode(),
+        token=token or unseal(bytes(connection.token_sealed)).decode(),
         spend=partial(request_spend, connection_id=connection.pk, pace=pace),
         clock=pace.clock,
         insecure=settings.WEBHOOK_ALLOW_INSECURE,

@@ -13,10 +13,9 @@ from django.db import transaction
 from config.kit.enqueue import enqueue
 from config.kit.errors import FieldError, Invalid, NotFound
 from config.kit.locks import locked
-from config.kit.sealing import SealingKeyMissing, reseal, seal, unseal
+from config.kit.sealing import reseal, seal
 from config.kit.targets import UnfitUrlError, target_parse
 from config.kit.validation import check_fields
-from crm.domain.sync.credentials import workspace_of
 from crm.domain.sync.failures import Failure
 from crm.domain.sync.fields import (
     IDENTITY,
@@ -33,6 +32,7 @@ from crm.models import Connection, SyncJob
 from crm.services.sync_access import connection_reach, mapping_of, remote_of, sensibly
 from crm.services.sync_budget import Pace
 from crm.services.sync_queueing import TASK
+from crm.services.sync_workspaces import is_another, workspace_ask, workspace_leave, workspace_refuse
 from crm.sync_errors import CrmNotReached, TooManyConnections
 from history.domain.kinds import Kind
 from history.services import record
@@ -92,7 +92,8 @@ def connection_update(
         if "base_url" in changed:
             _move(row, token)
         if token.strip():
-            row.token_sealed = _sealed_token(row, token)
+            _refuse_unasked(row, token)
+            row.token_sealed = seal(_secret("token", token))
             _go_on(row)
             changed.append("credentials")
         if "sends" in changed:
@@ -119,17 +120,39 @@ def _move(row: Connection, token: str) -> None:
         words = "Give the credential for the new address: the one that is kept is not sent there."
         raise Invalid([FieldError("token", "required", words)])
     row.jobs.all().delete()
-    row.enabled, row.detected_at, row.remote, row.cursor = False, None, {}, {}
+    row.enabled, row.detected_at, row.remote, row.cursor, row.workspace = False, None, {}, {}, ""
+
+
+def _refuse_unasked(row: Connection, token: str) -> None:
+    """Where the CRM must be asked whose credential it is, it goes in as a credential, and not by the way."""
+    if row.workspace and row.links.exists():
+        raise Invalid([FieldError("token", "not_here", "Change it under “Credentials”.")])
+    if is_another(row, token.strip(), ""):
+        workspace_refuse(row)
 
 
 def connection_credentials(
-    *, connection: Connection, token: str = "", secret: str = "", actor: str, at: datetime
+    *,
+    connection: Connection,
+    token: str = "",
+    secret: str = "",
+    forget: bool = False,
+    actor: str,
+    pace: Pace,
 ) -> Connection:
-    """Put other credentials in; empty: it stays. A pause for authentication ends. Raises Invalid, NotFound."""
+    """Put other credentials in; empty: it stays. A pause for authentication ends.
+
+    One of another workspace is refused once records are linked, unless they are to be forgotten (`forget`): a key of
+    Twenty names its workspace, HubSpot is asked. Never within a transaction. Raises Invalid, NotFound.
+    """
+    clean = _secret("token", token).decode() if token.strip() else ""
+    named, at = workspace_ask(connection, clean, pace), pace.clock()
     with transaction.atomic():
         row, changed = _lock(connection), []
-        if token.strip():
-            row.token_sealed, changed = _sealed_token(row, token), ["token_sealed"]
+        if clean:
+            if is_another(row, clean, named):
+                _change_workspace(row, named, forget=forget)
+            row.token_sealed, changed = seal(clean.encode()), ["token_sealed"]
         if secret.strip():
             row.secret_sealed, changed = seal(_secret("secret", secret)), [*changed, "secret_sealed"]
         if not changed:
@@ -140,6 +163,13 @@ def connection_credentials(
         if row.is_running:
             enqueue(TASK)
     return row
+
+
+def _change_workspace(row: Connection, named: str, *, forget: bool) -> None:
+    if forget:
+        workspace_leave(row, named)
+    else:
+        workspace_refuse(row)
 
 
 def connection_switch(*, connection: Connection, enabled: bool, actor: str, at: datetime) -> Connection:
@@ -169,6 +199,7 @@ def connection_detect(*, connection: Connection, actor: str, pace: Pace) -> Conn
     found = sensibly(reached.connector.detect)
     if isinstance(found, Failure):
         raise CrmNotReached(found.words)
+    named = sensibly(reached.connector.workspace)
     at = pace.clock()
     with transaction.atomic():
         row = _lock(connection)
@@ -179,7 +210,9 @@ def connection_detect(*, connection: Connection, actor: str, pace: Pace) -> Conn
         }
         row.detected_at = at
         row.cursor = row.cursor if row.mapping == before else {}
-        row.save(update_fields=["remote", "mapping", "detected_at", "cursor"])
+        if isinstance(named, str) and not row.workspace:  # what does not say it costs the check alone
+            row.workspace = named
+        row.save(update_fields=["remote", "mapping", "detected_at", "cursor", "workspace"])
         _record(Kind.CRM_CONNECTION_CHANGED, row, actor, at, fields=["mapping"], cause="detected")
     return row
 
@@ -292,22 +325,6 @@ def _secret(name: str, text: str) -> bytes:
             [FieldError(name, "bad_credential", "This is no credential: one line, without spaces.")]
         )
     return clean.encode()
-
-
-def _sealed_token(row: Connection, token: str) -> bytes:
-    """A new credential, sealed. One of another workspace is refused once records are linked, where it names it."""
-    clean = _secret("token", token)
-    try:
-        before = workspace_of(unseal(bytes(row.token_sealed)).decode())
-    except SealingKeyMissing:  # a new credential is the way out of that
-        before = ""
-    after = workspace_of(clean.decode())
-    if before and after and before != after and row.links.exists():
-        words = (
-            "This is a key of another workspace, where everybody would seem deleted. Make a new connection."
-        )
-        raise Invalid([FieldError("token", "another_workspace", words)])
-    return seal(clean)
 
 
 def _check(row: Connection) -> None:

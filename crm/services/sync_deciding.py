@@ -14,6 +14,7 @@ from config.kit.locks import locked
 from crm.domain.sync.fields import ObjectKind
 from crm.models import Connection, CrmLink, SyncConflict, SyncJob, SyncRun
 from crm.services.sync_queueing import TASK, jobs_queue, link_outdate, sendable
+from crm.services.sync_recording import link_raise
 from crm.services.sync_taking import values_take
 from crm.sync_errors import AlreadyComparing, ConflictSettled, NotTaken, SyncOff
 from history.domain.kinds import Kind
@@ -76,6 +77,23 @@ def jobs_retry(*, jobs: Iterable[SyncJob], actor: str, at: datetime) -> int:
             _record(Kind.CRM_RETRIED, connection, actor, at, records=counts[connection.pk])
         enqueue(TASK)
     return done
+
+
+def buried_retry(*, link: CrmLink, actor: str, at: datetime) -> CrmLink:
+    """Have a record that was deleted over there looked up again: it goes on where somebody has restored it.
+
+    Where it is still deleted it is buried again, and never made anew. Repeating it changes nothing. Raises NotFound.
+    """
+    with transaction.atomic():
+        connection = locked(Connection.objects.filter(pk=link.connection_id)).first()
+        row = CrmLink.objects.select_related("connection").filter(pk=link.pk).first()
+        if connection is None or row is None:
+            raise NotFound
+        if row.tombstone_at is not None:
+            link_raise(link=row, at=at)
+            _record(Kind.CRM_RETRIED, connection, actor, at, records=1)
+            enqueue(TASK)
+    return row
 
 
 def run_start(*, connection: Connection, actor: str, at: datetime) -> SyncRun:

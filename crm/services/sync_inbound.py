@@ -27,7 +27,7 @@ from crm.domain.sync.payloads import Decision, Facts, as_theirs, decide
 from crm.models import Connection, CrmLink, InboundChange, SyncConflict
 from crm.services.sync_access import mapping_of, shown
 from crm.services.sync_queueing import TASK, jobs_queue, link_outdate
-from crm.services.sync_recording import conflict_note, link_bury
+from crm.services.sync_recording import conflict_note, link_bury, link_raise
 from crm.services.sync_taking import CUT, values_take
 from crm.sync_facts import facts_of
 
@@ -80,7 +80,7 @@ def _keep(connection: Connection, changes: list[RemoteChange], at: datetime) -> 
                 InboundChange(
                     connection=connection, key=one.key, kind=one.kind, external_id=one.external_id,
                     values={name[:100]: shown(value) for name, value in list(one.values.items())[:100]},
-                    deleted=one.deleted, at=one.at, received_at=at,
+                    deleted=one.deleted, restored=one.restored, at=one.at, received_at=at,
                 )
                 for one in new.values()
             ],
@@ -133,6 +133,10 @@ def _apply(connection: Connection, row: InboundChange, at: datetime) -> str:
             connection=connection, kind=kind, object_id=link.object_id, external_id=row.external_id, at=at
         )
         return "Deleted over there: it is not sent any more."
+    if row.restored:
+        if link.tombstone_at is not None:
+            link_raise(link=link, at=at)
+        return "Restored over there: it is sent again."
     if link.tombstone_at is not None:
         return "Deleted over there before."
     return _compare(connection, kind, link, row.values, at)

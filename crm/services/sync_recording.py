@@ -17,7 +17,7 @@ from crm.domain.sync.payloads import Facts, as_theirs, digest
 from crm.domain.sync.retrying import next_try
 from crm.models import Connection, CrmLink, SyncConflict, SyncJob
 from crm.services.sync_access import shown
-from crm.services.sync_queueing import dirty_of, followers_queue, jobs_queue
+from crm.services.sync_queueing import dirty_of, followers_queue, jobs_queue, link_outdate
 from crm.services.sync_taking import ACTOR, values_take
 from crm.sync_facts import facts_of
 from history.domain.kinds import Kind
@@ -236,6 +236,17 @@ def link_bury(
     link.save()
     rows = SyncConflict.objects.filter(connection=connection, kind=kind, object_id=object_id, resolution="")
     rows.update(resolution=SyncConflict.Resolution.MOOT, resolved_by=ACTOR, resolved_at=at)
+
+
+def link_raise(*, link: CrmLink, at: datetime) -> None:
+    """Lift a tombstone: the record is looked up again, and buried again where it is still deleted over there.
+
+    Call with the connection locked.
+    """
+    link.tombstone_at = None
+    link_outdate(link)
+    link.save(update_fields=["tombstone_at", "digest"])
+    jobs_queue(connection=link.connection, kind=ObjectKind(link.kind), ids=[link.object_id], at=at)
 
 
 def _dispute(about: _Object, one: Done, at: datetime) -> None:

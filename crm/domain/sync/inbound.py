@@ -30,7 +30,9 @@ HUBSPOT_KEPT = {"%3A": ":", "%2F": "/", "%3F": "?", "%40": "@", "%21": "!", "%24
 
 @dataclass(frozen=True, slots=True)
 class RemoteChange:
-    """What changed over there. `values` by their names; `deleted` instead of them. `key` tells it from others."""
+    """What changed over there. `values` by their names; `deleted` or `restored` instead of them. `key` tells it from
+    others.
+    """
 
     key: str
     kind: ObjectKind
@@ -38,6 +40,7 @@ class RemoteChange:
     at: datetime
     values: Mapping[str, Any] = field(default_factory=dict)
     deleted: bool = False
+    restored: bool = False
 
 
 def hubspot_signed(
@@ -103,6 +106,8 @@ def _hubspot(entries: list[Any], at: datetime) -> Iterator[RemoteChange]:
         when = _milliseconds(entry.get("occurredAt")) or at
         if verb in {"deletion", "privacyDeletion"}:
             yield RemoteChange(*about, when, deleted=True)
+        elif verb == "restore":
+            yield RemoteChange(*about, when, restored=True)
         elif verb == "propertyChange" and isinstance(entry.get("propertyName"), str):
             yield RemoteChange(*about, when, {entry["propertyName"]: entry.get("propertyValue")})
 
@@ -125,7 +130,7 @@ def twenty_changes(said: Any, *, at: datetime) -> list[RemoteChange]:
         return []
     subject, _, verb = str(said.get("eventName") or said.get("event") or "").partition(".")
     kind = _TWENTY_KINDS.get(subject)
-    if kind is None or verb not in {"created", "updated", "deleted", "destroyed"}:
+    if kind is None or verb not in {"created", "updated", "deleted", "destroyed", "restored"}:
         return []
     entries = said["items"] if isinstance(said.get("items"), list) else [said]
     return list(_twenty(kind, verb, entries[:MOST_CHANGES], said, at))
@@ -143,6 +148,9 @@ def _twenty(
         gone = verb in {"deleted", "destroyed"} or bool(record.get("deletedAt"))
         if gone:
             yield RemoteChange(key, kind, record["id"][:100], when, deleted=True)
+            continue
+        if verb == "restored":
+            yield RemoteChange(key, kind, record["id"][:100], when, restored=True)
             continue
         changed = entry.get("updatedFields")
         names = changed if isinstance(changed, list) else list(record)

@@ -32,6 +32,9 @@ class FakeHubSpot(FakeCrm):
         self.loners: set[str] = set()
         """Ids of records that nothing is tied to."""
         self.names_loners = True
+        self.portal = 4711
+        self.unreadable: set[str] = set()
+        """Ids of records that are there and cannot be read at the moment."""
         self.properties = {
             "contacts": [
                 _property("firstname"), _property("lastname"), _property("email"), _property("phone"),
@@ -74,7 +77,9 @@ class FakeHubSpot(FakeCrm):
             return _bad(f"Inputs exceed the limit of {MOST}")
         match [asked.method, *asked.path.strip("/").split("/")]:
             case ["GET", "crm", "v3", "properties", name]:
-                return 200, {"results": self.properties[name]}
+                said = {"results": self.properties[name]}
+            case ["GET", "account-info", "v3", "details"]:
+                said = {"portalId": self.portal, "accountType": "STANDARD"}
             case ["POST", "crm", "v3", "objects", name, "batch", verb]:
                 deeds = {"update": self._update, "upsert": self._upsert, "create": self._create}
                 return self._read(name, asked) if verb == "read" else deeds[verb](name, inputs)
@@ -87,7 +92,9 @@ class FakeHubSpot(FakeCrm):
                 return 200, {"total": len(found), "results": found[:most], **more}
             case ["POST", "crm", "v4", "associations", one, other, "batch", "associate", "default"]:
                 return self._associate(one, other, inputs)
-        return 404, {"status": "error", "message": "resource not found", "correlationId": "c-2"}
+            case _:
+                return 404, {"status": "error", "message": "resource not found", "correlationId": "c-2"}
+        return 200, said
 
     def _associate(self, one: str, other: str, inputs: list[Any]) -> tuple[int, Any]:
         good = [pair for pair in inputs if pair["from"]["id"] not in self.loners]
@@ -101,10 +108,15 @@ class FakeHubSpot(FakeCrm):
         rows = [one for one in self.records[name].values() if one["archived"] == archived]
         wanted = [one["id"] for one in asked.document["inputs"]]
         found = [one for one in rows if (one["properties"].get(by) if by else one["id"]) in wanted]
+        hidden = [one for one in found if one["id"] in self.unreadable]
+        found = [one for one in found if one not in hidden]
         said: dict[str, Any] = {"status": "COMPLETE", "results": found}
         missing = len(wanted) - len(found)
         if not missing:
             return 200, said
+        if hidden:
+            bad = _error("INTERNAL_ERROR", "Try again later", ids=[one["id"] for one in hidden])
+            return 207, said | {"numErrors": 1, "errors": [bad]}
         error = {"status": "error", "category": "OBJECT_NOT_FOUND", "message": "Could not get some objects",
                  "context": {"ids": wanted}}  # fmt: skip
         return 207, said | {"numErrors": 1, "errors": [error]}

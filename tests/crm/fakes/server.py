@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,7 +29,9 @@ class Asked:
 
 @dataclass
 class Fault:
-    """What is answered instead, so many times. `after`: the request is done first, and its answer is lost."""
+    """What is answered instead, so many times. `after`: the request is done first, and its answer is lost. `seconds`:
+    the request is done, and its own answer comes so late.
+    """
 
     status: int | None
     body: bytes = b"{}"
@@ -37,6 +40,7 @@ class Fault:
     on: str = ""
     after: bool = False
     bearing: str = ""
+    seconds: float = 0
 
 
 class FakeCrm:
@@ -46,6 +50,7 @@ class FakeCrm:
         self.lock = threading.RLock()
         self.asked: list[Asked] = []
         self.tokens: set[str] = set()
+        self.taken = {TOKEN}
         self.faults: list[Fault] = []
         self.before: Callable[[Asked], None] | None = None
         self.clock: Callable[[], float] | None = None
@@ -60,9 +65,9 @@ class FakeCrm:
         self._server.server_close()
 
     def fail(self, status: int | None, body: bytes = b"{}", *, times: int = 1, on: str = "", after: bool = False,
-             bearing: str = "", **headers: str) -> None:  # fmt: skip
+             bearing: str = "", seconds: float = 0, **headers: str) -> None:  # fmt: skip
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.faults.append(Fault(status, body, named, times, on, after, bearing))
+        self.faults.append(Fault(status, body, named, times, on, after, bearing, seconds))
 
     def empty(self) -> None:
         """Forget every record."""
@@ -78,13 +83,15 @@ class FakeCrm:
             if self.before is not None:
                 self.before(asked)
             fault = self._fault(asked)
-            if fault is None or fault.after:
-                status, said = (200, {}) if token == TOKEN else (401, self.unauthorized())
+            if fault is None or fault.after or fault.seconds:
+                status, said = (200, {}) if token in self.taken else (401, self.unauthorized())
                 if status != 401:
                     status, said = self.route(asked)
-            if fault is not None:
+            if fault is not None and not fault.seconds:
                 return None if fault.status is None else (fault.status, fault.body, fault.headers)
-            return status, json.dumps(said).encode(), {"Content-Type": "application/json;charset=utf-8"}
+        if fault is not None:
+            time.sleep(fault.seconds)
+        return status, json.dumps(said).encode(), {"Content-Type": "application/json;charset=utf-8"}
 
     def _fault(self, asked: Asked) -> Fault | None:
         text = json.dumps(asked.document)

@@ -110,11 +110,36 @@ def test_a_key_of_another_workspace_is_refused_once_records_are_linked(outside, 
     person()
     made.sync()
     Connection.objects.update(token_sealed=seal(_key("one", "1").encode()))
-    assert (
-        "a key of another workspace" in client.post(credentials, {"token": _key("two", "2")}).content.decode()
-    )
+    assert "of another workspace" in client.post(credentials, {"token": _key("two", "2")}).content.decode()
     for other in (_key("one", "2"), "no.token.really", TOKEN):
         assert client.post(credentials, {"token": other}).status_code == 302
+
+
+def test_a_token_of_another_portal_is_refused_until_the_links_are_to_be_forgotten(
+    outside, signed_in, superadmin
+):
+    """D18: HubSpot's token names no portal, so HubSpot is asked; nobody is buried, and all are looked up anew."""
+    made = outside("hubspot")
+    client, credentials = signed_in(superadmin), page("connection_credentials", made.row)
+    ada = person()
+    made.sync()
+    before = made.link(ada).external_id
+    made.fake.portal = 4712
+    made.fake.add("contacts", email="nobody@else.example")
+    made.fake.taken = {TOKEN, "token-two"}
+    assert "of another workspace" in client.post(credentials, {"token": "token-two"}).content.decode()
+    made.fake.fail(403, b'{"category":"MISSING_SCOPES","message":"no"}', on="account-info")
+    assert "does not say whose" in client.post(credentials, {"token": "token-two"}).content.decode()
+    edit = {"name": "Sales", "base_url": made.fake.base, "token": "token-two", "sends": ["person"],
+            "budget_requests": 9, "budget_seconds": 9}  # fmt: skip
+    assert "Credentials" in client.post(page("connection_edit", made.row), edit).content.decode()
+    made.fake.empty()
+    assert client.post(credentials, {"token": "token-two", "forget": "on"}).status_code == 302
+    made.sync()
+    assert made.link(ada).external_id not in {"", before}
+    assert not made.row.links.exclude(tombstone_at=None).exists()
+    made.fake.portal = 4712
+    assert client.post(credentials, {"token": TOKEN}).status_code == 302
 
 
 def _key(workspace, number):

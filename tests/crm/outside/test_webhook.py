@@ -8,6 +8,7 @@ import hmac
 import json
 
 import pytest
+from django.urls import reverse
 
 from config.kit.clock import frozen
 from crm.models import InboundChange, Section, SyncConflict
@@ -33,15 +34,16 @@ def tell(client, outside, document, *, secret=SECRET, at=None, body=None):
         return client.post(path, raw, content_type="application/json", headers=headers)
 
 
-def event(outside, record_id, name="jobTitle", value="CTO", *, deleted=False, number=1):
-    """A change or deletion of a person as the CRM tells it."""
+def event(outside, record_id, name="jobTitle", value="CTO", *, deleted=False, restored=False, number=1):
+    """A change, deletion or restoration of a person as the CRM tells it."""
     if outside.row.kind == "hubspot":
-        verb = "deletion" if deleted else "propertyChange"
-        more = {} if deleted else {"propertyName": name.lower(), "propertyValue": value}
+        verb = "deletion" if deleted else "restore" if restored else "propertyChange"
+        more = {} if deleted or restored else {"propertyName": name.lower(), "propertyValue": value}
         return [{"eventId": number, "subscriptionType": f"contact.{verb}", "objectId": int(record_id),
                  "occurredAt": 1772443800000 + number, "changeSource": "CRM_UI", **more}]  # fmt: skip
     record = {"id": record_id, name: value, "updatedAt": f"2026-03-02T09:31:00.{number:03}Z"}
-    return {"eventName": f"person.{'deleted' if deleted else 'updated'}", "record": record,
+    verb = "deleted" if deleted else "restored" if restored else "updated"
+    return {"eventName": f"person.{verb}", "record": record,
             "updatedFields": [name], "webhookId": "w"}  # fmt: skip
 
 
@@ -134,6 +136,46 @@ def test_text_that_no_database_keeps_is_taken_cleaned(synced, client):
     ada.refresh_from_db()
     assert (ada.job_title, either.jobs) == ("C?IO", [])
     assert either.link(ada).sent["job_title"] == "C?IO"
+
+
+def bury(outside, record, deleted):
+    """Somebody over there deletes a person, or restores one."""
+    if outside.row.kind == "twenty":
+        at = "2026-03-02T09:31:00.000Z" if deleted else None
+        outside.fake.tables["people"][record]["deletedAt"] = at
+    else:
+        outside.fake.records["contacts"][record]["archived"] = deleted
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_who_is_restored_there_is_sent_again(synced, client, superadmin, signed_in, told):
+    """D18: by its webhook; where none came, staff have them looked up, and nobody is made anew by that."""
+    either, ada, record = synced
+    browser, page = signed_in(superadmin), reverse("admin:crm_connection_change", args=[either.row.pk])
+
+    def resend():
+        with frozen(either.clock.at):
+            browser.post(page.replace("change", "resend"), {"link": either.link(ada).pk})
+
+    bury(either, record, True)
+    tell(client, either, event(either, record, deleted=True))
+    either.sync()
+    assert "Ada Lovelace1" in browser.get(page).content.decode()
+    resend()
+    assert either.link(ada).tombstone_at is None
+    assert either.writes(either.sync()) == []
+    assert either.link(ada).tombstone_at is not None
+    bury(either, record, False)
+    if told:
+        assert tell(client, either, event(either, record, restored=True, number=2)).status_code == 200
+    else:
+        resend()
+    change(ada, either.clock.at, engagement="active")
+    either.sync()
+    assert either.link(ada).tombstone_at is None
+    assert "Ada Lovelace1" not in browser.get(page).content.decode()
+    (there,) = either.fake.living("people" if either.row.kind == "twenty" else "contacts")
+    assert "active" in str(there)
 
 
 def test_who_is_deleted_there_is_not_sent_any_more(synced, client):

@@ -1,6 +1,8 @@
-"""Tasks about the end of a license are made once a term, no more once a change of posture: give them that key."""
+"""Records that were restored over there, whose account a connection is to; and tasks about the end of a license, made once a term, no more once a change
+of posture: they get that key.
+"""
 
-from django.db import migrations
+from django.db import migrations, models
 
 
 def by_term(apps, schema_editor):
@@ -24,4 +26,12 @@ def by_term(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [("crm", "0003_former_addresses"), ("history", "0002_append_only")]
-    operations = [migrations.RunPython(by_term, migrations.RunPython.noop, elidable=True)]
+    operations = [
+        migrations.AddField("inboundchange", "restored", models.BooleanField(default=False)),
+        migrations.AddField(
+            "connection",
+            "workspace",
+            models.CharField(blank=True, help_text="As the CRM names it, where the credential does not.", max_length=60),
+        ),
+        migrations.RunPython(by_term, migrations.RunPython.noop, elidable=True),
+    ]
