@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import transaction
 from django.urls import Resolver404, URLResolver, get_resolver, resolve, reverse
 
 pytestmark = pytest.mark.django_db
 
+CRM = apps.is_installed("crm")
 LETTERS = {
     "M": "license manager",
     "I": "issuer",
@@ -165,7 +167,7 @@ crm_taskrule                  | MSLCA    | changelist change history
 crm_taskrule                  | M        | edit
 crm_taskrule                  | nobody   | add delete change!
 crm_connection                | MSLCA    | changelist change history
-crm_connection                | M        | add edit credentials mapping preview remove switch detect compare stop
+crm_connection                | M        | add edit credentials mapping preview remove switch detect compare stop resend
 crm_connection                | nobody   | delete change!
 crm_syncjob                   | MSLCA    | changelist change history
 crm_syncjob                   | M        | retry
@@ -189,10 +191,12 @@ REFUSED, ELSEWHERE = 403, re.compile(r"""(?:href|action|hx-get|hx-post)="(/admin
 
 
 def rows() -> dict[str, str]:
-    """Each page of the table, and who reaches it."""
+    """Each page of the table, and who reaches it. Without the CRM, those that there are then."""
     found = {}
     for line in filter(None, TABLE.splitlines()):
         family, who, names = (cell.strip() for cell in line.split("|"))
+        if family.startswith("crm_") and not CRM:
+            continue
         for name in names.split():
             full = name if name == family else f"{family}_{name}"
             assert full not in found, f"{full} stands twice"
@@ -310,8 +314,7 @@ def world(superadmin, crm_shown, make_account, make_key, make_user, at, settings
         "notifications_webhookendpoint": endpoint.pk, "trials_trial": trial.pk,
         "trials_trialprogram": program.pk, "trials_trialrequest": wish.pk,
         "trials_evidencepackage": EvidencePackage.objects.create(trial=trial, stage="follow_up", author="cli:test").pk,
-        **relations(account, superadmin, by),
-        **outside_crm(at),
+        **(relations(account, superadmin, by) | outside_crm(at) if CRM else {}),
         # rows within rows
         "note": note.pk, "installation": installation.pk, "activation": activation.pk, "view": view.pk,
     }  # fmt: skip
