@@ -1,7 +1,8 @@
 """The CRM: events read a second, and its pages with a thousand people and with a hundred thousand.
 
-Two databases of the same making, asked in turn by the same process. SIGNET_TEST_BENCH_PEOPLE makes the large one
-smaller.
+Two databases of the same making, asked in turn by the same process. With the people grow their licenses, what
+happened to both, notes, tasks, mail to them, and what the sync has queued and disputed. SIGNET_TEST_BENCH_PEOPLE
+makes the large one smaller.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accounts.models import Account
 from accounts.services.users import user_create
 from config.kit import clock
-from crm.models import Task
+from crm.models import Connection, Task
 from history.models import Event, Reader
 from history.services import NewEvent, reader_register, reader_run, record_many, sequence
 from licenses.models import License
@@ -39,6 +41,9 @@ PAGES = {
     "people, search": f"{PEOPLE}?q=person+77",
     "people, search miss": f"{PEOPLE}?q=zzqqxv",
     "a person": f"{PEOPLE}500/change/",
+    "an account's tab": "{account}?tab=crm",
+    "sync queue": "/admin/crm/syncjob/",
+    "conflicts": "/admin/crm/syncconflict/",
     "tasks, page 1": TASKS,
     "tasks, overdue": f"{TASKS}?due=overdue",
     "task board": f"{TASKS}board/",
@@ -57,7 +62,9 @@ def workloads() -> Iterator[Result]:
             stack.enter_context(office.own_database(f"crm_{size}"))
             name = str(connection.settings_dict["NAME"])
             browsers[size] = (name, _people(size))
-        for name, address in PAGES.items():
+        account = f"/admin/accounts/account/{Account.objects.get(slug='acme').pk}/change/"
+        for name, route in PAGES.items():
+            address = route.replace("{account}", account)
             yield _page(f"{name}, {large:,} people", address, browsers[large], browsers[SMALL])
 
 
@@ -111,13 +118,19 @@ def _people(size: int) -> Client:
     from crm.services.section import section_activate
 
     print(f"seeding {size:,} people", flush=True)
-    with connection.cursor() as cursor:
-        for statement in (_PEOPLE, _ADDRESSES, _TASKS):
-            cursor.execute(statement, [size])
-    office.analyze()
     at = clock.now()
     section_activate(actor=office.ACTOR, at=at)
     user = user_create(email="crm@signet.example", name="Bench", is_superuser=True, actor=office.ACTOR, at=at)
+    office.licenses_make(size, at)
+    row = Connection.objects.create(
+        kind="twenty", name="Bench", base_url="https://crm.example", token_sealed=b"", budget_requests=1,
+        budget_seconds=1, created_by=office.ACTOR,
+    )  # fmt: skip
+    given = {"size": size, "author": user.pk, "connection": row.pk}
+    with connection.cursor() as cursor:
+        for statement in (_PEOPLE, _ADDRESSES, _TASKS, _LICENSES, _EVENTS, _NOTES, _MAIL, _JOBS, _CONFLICTS):
+            cursor.execute(statement, given)
+    office.analyze()
     browser = Client()
     browser.force_login(user)
     return browser
@@ -126,16 +139,17 @@ def _people(size: int) -> Client:
 _PEOPLE = """
 INSERT INTO crm_person (uid, name, email, company, job_title, phone, consent, origin, first_source, first_medium,
     first_campaign, last_source, last_medium, last_campaign, engagement, last_seen_at, version, operating_system,
-    cap_state, created_at, changed_at)
+    cap_state, created_at, changed_at, account_id)
 SELECT gen_random_uuid(), 'Person ' || n, 'p' || n || '@bench.example', 'Company ' || n %% 1000, '', '', 'unknown',
     'trial', 'source-' || n %% 20, '', '', '', '', '',
     (ARRAY['active', 'stuck', 'dormant', 'converted', 'expired'])[1 + n %% 5], now() - n * interval '1 minute',
-    '4.2.0', 'Linux', 'within', now(), now()
-FROM generate_series(1, %s) n
+    '4.2.0', 'Linux', 'within', now(), now(),
+    CASE WHEN n %% 100 = 0 THEN (SELECT id FROM accounts_account WHERE slug = 'acme') END
+FROM generate_series(1, %(size)s) n
 """
 _ADDRESSES = """
 INSERT INTO crm_personemail (person_id, address, email, created_at)
-SELECT id, email, email, now() FROM crm_person WHERE id <= %s
+SELECT id, email, email, now() FROM crm_person
 """
 _TASKS = """
 INSERT INTO crm_task (uid, kind, title, text, next_action, status, due_on, person_id, subject_type, subject_id,
@@ -143,7 +157,38 @@ INSERT INTO crm_task (uid, kind, title, text, next_action, status, due_on, perso
 SELECT gen_random_uuid(), 'stuck', 'Company ' || id %% 1000 || ': never installed', '', '',
     CASE WHEN id %% 10 = 0 THEN 'open' ELSE 'done' END, current_date + (id %% 30)::int - 15, id, 'person', uid::text,
     'system:crm', now(), now(), '', CASE WHEN id %% 10 = 0 THEN NULL ELSE now() END
-FROM crm_person WHERE id <= %s
+FROM crm_person
+"""
+_LICENSES = """
+INSERT INTO crm_personlicense (person_id, license_id, created_at)
+SELECT p.id, l.id, now() FROM (SELECT id, row_number() OVER (ORDER BY id) n FROM crm_person) p
+JOIN (SELECT id, row_number() OVER (ORDER BY id) n FROM licenses_license) l USING (n)
+"""
+_EVENTS = """
+INSERT INTO history_event (uid, kind, subject, account, actor, data, at)
+SELECT gen_random_uuid(), 'person.changed', 'person:' || p.uid, coalesce(a.customer_id, ''), 'cli:bench',
+    '{"fields": ["phone"]}', now() - n * interval '1 hour'
+FROM crm_person p LEFT JOIN accounts_account a ON a.id = p.account_id, generate_series(1, 5) n
+"""
+_NOTES = """
+INSERT INTO crm_personnote (uid, person_id, author_id, text, created_at)
+SELECT gen_random_uuid(), id, %(author)s, 'Met at the fair', now() FROM crm_person
+"""
+_MAIL = """
+INSERT INTO notifications_message (uid, template, stream, dedupe_key, recipient, sender, subject, parts, account_id,
+    state, attempts, provider, provider_id, error, created_by, created_at)
+SELECT gen_random_uuid(), 'trial_welcome', 'transactional', 'bench:' || id, email, '', 'Welcome', '', account_id,
+    'sent', 1, '', '', '', 'cli:bench', now() FROM crm_person
+"""
+_JOBS = """
+INSERT INTO crm_syncjob (connection_id, kind, object_id, state, attempts, tried, due_at, failure, message, refused,
+    created_at)
+SELECT %(connection)s, 'person', id, CASE WHEN id %% 10 = 0 THEN 'failed' ELSE 'waiting' END, 0, false, now(), '', '',
+    '', now() FROM crm_person
+"""
+_CONFLICTS = """
+INSERT INTO crm_syncconflict (connection_id, kind, object_id, field, ours, theirs, at, resolution, resolved_by)
+SELECT %(connection)s, 'person', id, 'phone', '1', '2', now(), '', '' FROM crm_person WHERE id %% 10 = 0
 """
 
 
