@@ -65,7 +65,7 @@ class PersonWhole(PersonOutput):
 
     class Meta(PersonOutput.Meta):
         fields = (*PersonOutput.Meta.fields, "touches")  # type: ignore[assignment] # one more
-        read_only_fields = fields
+        read_only_fields = fields  # type: ignore[assignment] # as above
 
     @extend_schema_field(TouchOutput(many=True))
     def get_touches(self, row: Person) -> list[dict[str, Any]]:

@@ -20,12 +20,10 @@ KEY_FILES = (
     "tests/config/test_navigation.py",
     "tests/config/test_beat.py",
     "tests/config/test_attention_sources.py",
-    "tests/trials/test_attention.py",
     "tests/licenses/services/test_notes.py",
-    "tests/billing/admin/test_events.py",
 )
-"""A part of the suite about what the CRM registers itself with, roles, pages, the account's tab, what moves in a merge,
-the menu, what needs attention, the schedule, and about what it reads. The rest passes without it, too; this is quick.
+"""A part of the suite about what the CRM registers itself with: roles, pages, the tab of accounts, what a merge moves, the
+menu, what needs attention, the schedule. The rest passes without it, too; this is quick.
 """
 BEGIN = """
 import django; django.setup()

@@ -183,3 +183,21 @@ def test_what_an_internal_account_has_is_no_renewal(make_license, make_account, 
     make_license(account=make_account("Ourselves", kind="internal"), expires_at=at + 10 * DAY)
     assert [bucket.count for bucket in buckets(at)] == [1, 1, 1]
     assert [row.license for row in renewals(30, at, 10)] == [sold]
+
+
+def test_tasks_that_were_made_once_a_change_of_posture_are_known_by_their_term(sold, signing, day, at):
+    """The migration: history read again finds them."""
+    from importlib import import_module
+
+    from django.apps import apps
+
+    day(0, 340, 366)
+    license_renew(license=sold, days=200, reason="", channel="admin", **BY, at=at + 367 * DAY)
+    day(367, 560)
+    after = list(Task.objects.order_by("pk").values_list("dedupe_key", flat=True))
+    for row in Task.objects.all():
+        made = Event.objects.get(kind="posture.changed", at=row.created_at)
+        Task.objects.filter(pk=row.pk).update(dedupe_key=f"{row.kind}:{row.subject_id}:{made.uid}")
+    import_module("crm.migrations.0004_terms_and_restored_records").by_term(apps, None)
+    assert list(Task.objects.order_by("pk").values_list("dedupe_key", flat=True)) == after
+    assert len(set(after)) == 3
