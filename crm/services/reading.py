@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import Account
 from accounts.selectors import account_find
 from billing.models import Payment
+from config.kit.ids import parse_license_id
 from crm.domain.causes import (
     Draft,
     Happening,
@@ -117,24 +118,43 @@ def _buyer(event: Event, at: datetime) -> None:
 
 def _contact(event: Event, at: datetime) -> None:
     """Who an account names looks after what it was sold, what it had before, too."""
-    account = account_find(event.account)
+    account = _own_account(event)
     if account is not None:
-        _looks_after(account, License.objects.filter(sold(), account=account).only("pk"), event, at)
+        _looks_after(account, _sold_to(account, event), event, at)
+
+
+def _own_account(event: Event) -> Account | None:
+    """The account of an event as it was then, though it closed since."""
+    return Account.objects.select_related("merged_into").filter(customer_id=event.account).first()
+
+
+def _sold_to(account: Account, event: Event) -> QuerySet[License]:
+    """What an account has; of a closed one, what was made for it until then."""
+    rows = License.objects.filter(sold()).only("pk")
+    if account.merged_into is None:
+        return rows.filter(account=account)
+    made = Event.objects.filter(kind=Kind.LICENSE_CREATED, account=account.customer_id, pk__lt=event.pk)
+    names = made.values_list("subject", flat=True)
+    return rows.filter(uid__in=[parse_license_id(name.partition(":")[2]) for name in names])
 
 
 def _looks_after(account: Account, licenses: Iterable[License], event: Event, at: datetime) -> None:
     """The address that an account gives for itself; not before it was given."""
-    subject, internal = f"account:{account.customer_id}", account.kind == Account.Kind.INTERNAL
-    if internal or not account.email or _told_later(Kind.ACCOUNT_CHANGED, subject, "email", event):
+    if account.kind == Account.Kind.INTERNAL or not account.email or _addressed_later(account, event):
         return
-    person = _know(account.email, account, Origin.ACCOUNT, event.at, at)
+    person = _know(account.email, account.merged_into or account, Origin.ACCOUNT, event.at, at)
     if person is not None and person_link(person=person, licenses=licenses, at=at):
         people_refresh(people=[person.pk], at=at)
 
 
-def _told_later(kind: Kind, subject: str, field: str, event: Event) -> bool:
-    told = Event.objects.filter(kind=kind, subject=subject, pk__gt=event.pk)
-    return any(field in data.get("fields", ()) for data in told.values_list("data", flat=True))
+def _addressed_later(account: Account, event: Event) -> bool:
+    """Was the address that it gives today given after that?"""
+    told = Event.objects.filter(
+        kind__in=(Kind.ACCOUNT_CHANGED, Kind.ACCOUNT_MERGED),
+        subject=f"account:{account.customer_id}",
+        pk__gt=event.pk,
+    )
+    return any("email" in data.get("fields", ()) for data in told.values_list("data", flat=True))
 
 
 def people_follow(loser: Account, winner: Account, at: datetime) -> int:
@@ -165,9 +185,9 @@ def _deleted(_event: Event, at: datetime) -> None:
 
 def _license_contact(event: Event, at: datetime) -> None:
     """Who an account names looks after its licenses; a trial is looked after by who asked for it."""
-    row = _license(event)
-    if row is not None and is_sold(row):
-        _looks_after(row.account, [row], event, at)
+    row, account = _license(event), _own_account(event)
+    if row is not None and account is not None and is_sold(row):
+        _looks_after(account, [row], event, at)
 
 
 def _know(
@@ -341,7 +361,7 @@ _STEPS: dict[str, tuple[Step, ...]] = {
     Kind.ACCOUNT_CREATED: (_contact,),
     Kind.ACCOUNT_CHANGED: (_contact,),
     Kind.ACCOUNT_PROMOTED: (_contact,),
-    Kind.ACCOUNT_MERGED: (_merged,),
+    Kind.ACCOUNT_MERGED: (_merged, _contact),
     Kind.ACCOUNT_DELETED: (_deleted,),
     Kind.LICENSE_CREATED: (_license_contact,),
     Kind.LICENSE_RENEWED: (_settle,),

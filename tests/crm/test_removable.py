@@ -22,8 +22,8 @@ KEY_FILES = (
     "tests/config/test_attention_sources.py",
     "tests/licenses/services/test_notes.py",
 )
-"""A part of the suite about what the CRM registers itself with: roles, pages, the tab of accounts, what a merge moves, the
-menu, what needs attention, the schedule. The rest passes without it, too; this is quick.
+"""A part of the suite about what the CRM registers itself with: roles, pages, the account's tab, merging, the menu,
+what needs attention, the schedule. The rest passes without it, too; this is quick.
 """
 BEGIN = """
 import django; django.setup()

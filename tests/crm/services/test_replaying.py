@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from accounts.services.accounts import account_update
+from accounts.services.merging import account_merge
 from crm.models import Connection, CrmLink, FormerAddress, Person, Task
 from crm.services.counting import traffic_count
 from crm.services.forgetting import links_expire, person_erase
@@ -108,6 +109,28 @@ def test_replaying_into_an_empty_crm_gives_the_same(
     handled = snapshot()
     call_command("crm", "replay")
     assert snapshot() == handled
+
+
+def test_accounts_that_were_merged_give_the_same_people_again(make_account, make_license, follow, at):
+    """A20: each contact looks after what its account had then; the one that stays, after all of it."""
+    one, two, silent = (
+        make_account(name, kind="customer", email=email)
+        for name, email in (("One", "it@one.example"), ("Two", "it@two.example"), ("Silent", ""))
+    )
+    for account in (one, two, silent):
+        make_license(account=account)
+    follow(at)
+    account_merge(account=one, into=two, actor="user:1", at=at + DAY)
+    account_merge(account=two, into=silent, actor="user:1", at=at + 2 * DAY)
+    follow(at + 2 * DAY)
+    before = snapshot()
+    assert {email: len(licenses) for email, _, _, licenses in before[2]} == {
+        "it@one.example": 1,
+        "it@two.example": 3,
+    }
+    Person.objects.all().delete()
+    call_command("crm", "replay")
+    assert snapshot() == before
 
 
 def a_connection() -> Connection:
