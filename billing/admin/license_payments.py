@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -14,8 +15,10 @@ from accounts.models import Account
 from billing.admin.payments import state_label
 from billing.domain.money import money_text
 from billing.models import Payment
+from billing.selectors.cycles import cycles_renewing
 from billing.selectors.payments import payments, payments_of_license
 from config.kit.display import instant, page_of
+from licenses.admin.facts import Coming, away, renewer_register
 from licenses.admin.parts import Tab, tab_register
 from licenses.models import License
 
@@ -59,6 +62,23 @@ def _list(account: Account) -> str:
     return f"{reverse('admin:billing_payment_changelist')}?account={account.slug}"
 
 
+def renewal_of(row: License, at: datetime) -> Coming | None:
+    """The end of the paid period of the cycle that renews a license."""
+    ends = cycles_renewing(row).filter(period_end__isnull=False).order_by("period_end")
+    end = ends.values_list("period_end", flat=True).first()
+    if end is None:
+        return None
+    when = (
+        f"on {end:%Y-%m-%d} ({away(end, at)})"
+        if end > at
+        else f"as soon as Stripe is paid, due {away(end, at)}"
+    )
+    return Coming(
+        end, f"Its subscription renews it {when}: a paid invoice moves the end and signs a new key."
+    )
+
+
+renewer_register(renewal_of)
 tab_register(
     Tab(
         slug="payments", title="Payments", order=50, template="admin/signet/license_payments.html",

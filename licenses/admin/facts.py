@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -56,19 +57,41 @@ class Facts:
     marks: tuple[Mark, ...]
 
 
+Renewer = Callable[[License, datetime], "Coming | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """What a room above does to an active license by itself: when, and in a whole sentence what."""
+
+    at: datetime
+    says: str
+
+
+_renewers: list[Renewer] = []
+
+
+def renewer_register(renewer: Renewer) -> None:
+    """Add who renews licenses by itself; it is asked about each active license whose page is shown."""
+    if renewer not in _renewers:
+        _renewers.append(renewer)
+
+
 def facts_of(row: License, at: datetime) -> Facts:
     """The facts of a license at an instant, from its live terms."""
     terms = Terms(row.starts_at, row.expires_at, row.warn_days, row.grace_days)
     next_at = next_phase_at(terms, at) if row.status == LicenseStatus.ACTIVE else None
     posture = posture_at(row, at)
+    text = _next_text(row, terms, next_at, at)
+    coming = _coming(row, at)
     return Facts(
         status=row.status,
         posture=posture,
         means=_means(row, posture),
         days_left=_days_left(row, at),
         ends=_ends(row, at),
-        next_at=next_at,
-        next_text=_next_text(row, terms, next_at, at),
+        next_at=coming.at if coming else next_at,
+        next_text=f"{coming.says} Without that: {text[:1].lower()}{text[1:]}" if coming else text,
         marks=_marks(row),
     )
 
@@ -81,6 +104,14 @@ def away(then: datetime, at: datetime) -> str:
         return "within the hour" if then >= at else "just now"
     words = f"{number:,} {unit}{'' if number == 1 else 's'}"
     return f"in {words}" if then >= at else f"{words} ago"
+
+
+def _coming(row: License, at: datetime) -> Coming | None:
+    """The first renewal that comes by itself; only what is active is renewed."""
+    if row.status != LicenseStatus.ACTIVE:
+        return None
+    found = [coming for renewer in _renewers if (coming := renewer(row, at)) is not None]
+    return min(found, key=lambda coming: coming.at, default=None)
 
 
 def _means(row: License, posture: Posture) -> str:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 
+from billing.selectors.cycles import renews_itself
 from licenses.domain.enums import Kind, LicenseStatus
 from licenses.models import License, Renewal
 from notifications.domain.notices import Batch, Plan, batches
@@ -36,10 +37,12 @@ def licenses_told(policy: NoticePolicy) -> QuerySet[License]:
     """Licenses whose customers a policy is for, whatever their end.
 
     A trial that was asked for has mail of its own, of its end as well (A25): nobody is told of it twice.
+    What a running subscription renews ends at its period's end in the row only: its payer has nothing to do.
     """
     accompanied = Exists(Trial.objects.filter(license=OuterRef("pk")))
     return License.objects.filter(
         ~Q(kind=Kind.TRIAL) | ~accompanied,
+        ~renews_itself(),
         status=LicenseStatus.ACTIVE,
         internal=False,
         kind__in=[kind for kind in KINDS if kind in policy.kinds],
