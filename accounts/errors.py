@@ -115,6 +115,11 @@ class IdempotencyOtherGroups(Forbidden):
     )
 
 
+class FormSentBefore(Conflict):
+    code = "form_sent_before"
+    title = "This form was sent before, and what it asked for was done. Send it again for one more."
+
+
 class IdempotencyInProgress(Conflict):
     """`retry_after` in seconds."""
 

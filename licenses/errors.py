@@ -27,6 +27,13 @@ class NotSuspended(Conflict):
     title = "This license is not suspended."
 
 
+class ChangedMeanwhile(Conflict):
+    """Whoever decided had looked at the license as it was before somebody else's change."""
+
+    code = "license_changed"
+    title = "The license was changed meanwhile. Look at it again: nothing was changed now."
+
+
 class LicenseExpired(Conflict):
     code = "license_expired"
     title = "This license and its grace period have ended; renew it first."

@@ -24,9 +24,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
-from accounts.errors import IdempotencyInProgress, IdempotencyKeyReused, IdempotencyOtherGroups
+from accounts.errors import (
+    FormSentBefore,
+    IdempotencyInProgress,
+    IdempotencyKeyReused,
+    IdempotencyOtherGroups,
+)
 from accounts.models import IdempotentRequest
 from accounts.selectors import slug_now
 from config.kit.sealing import seal, unseal
@@ -127,6 +132,25 @@ def answer_keep(
         answer=seal(json.dumps(head).encode() + b"\n" + body),
         started_at=at,
     )
+
+
+def form_once(*, client: str, key: str, at: datetime) -> None:
+    """Use up the key of a form that was shown, in the transaction of what it asks for: that happens once.
+
+    Raises FormSentBefore, for the second of two parallel presses after the first has committed.
+    """
+    try:
+        with transaction.atomic():
+            IdempotentRequest.objects.create(
+                client=client,
+                key=hashlib.sha256(key.encode()).hexdigest(),
+                fingerprint="",
+                status=200,
+                answer=seal(b""),
+                started_at=at,
+            )
+    except IntegrityError as error:
+        raise FormSentBefore from error
 
 
 def answer_forget(use: Claim) -> None:

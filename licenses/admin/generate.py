@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from config.kit import actors
 from config.kit.clock import now
 from config.kit.errors import Refusal
+from config.kit.ids import uuid7
 from licenses.admin.account_field import ForAccount, may_open_accounts, remember, suggestions
 from licenses.admin.forms import format_of, posted
 from licenses.admin.generate_forms import LicenseForm, plan_facts
@@ -74,7 +75,7 @@ class Generation:
             request, form, title="Issue license", submit="Issue license", opts=self.model._meta,
             back=reverse("admin:licenses_license_changelist"), template="admin/signet/generate.html",
             preview_url=reverse("admin:licenses_license_preview"), plan_facts=plan_facts(form.plans),
-            summary=_blank(form), terms=TERMS,
+            summary=_blank(form), terms=TERMS, form_key=uuid7(),
             consequences=(
                 "A license is created and its first key signed. Creator and date are kept for good.",
                 "Where a field stays empty, what the plan says holds.",
@@ -108,7 +109,7 @@ def _grant(request: HttpRequest, form: LicenseForm, data: dict[str, Any]) -> Gra
     return license_grant_to(
         account=form.for_whom(), plan=data["plan"], terms=form.terms(), kind=form.kind_wanted(),
         internal=data["internal"], format=format_of(data), persist=data.get("persist"),
-        actor=actors.user(creator), creator=creator, at=now(),
+        actor=actors.user(creator), creator=creator, form_key=request.POST.get("form_key", ""), at=now(),
     )  # fmt: skip
 
 

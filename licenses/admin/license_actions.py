@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -128,8 +129,19 @@ def _renew(asked: Asked, form: RenewForm | ExtendForm) -> Renewed:
     data = form.cleaned_data
     return license_renew(
         license=asked.row, **form.period(), reason=data["reason"], format=format_of(data),
-        channel=Channel.ADMIN, actor=asked.actor, at=asked.at,
+        seen_end=_seen_end(asked), channel=Channel.ADMIN, actor=asked.actor, at=asked.at,
     )  # fmt: skip
+
+
+def _shown_end(asked: Asked) -> str:
+    return asked.row.expires_at.isoformat() if asked.row.expires_at else ""
+
+
+def _seen_end(asked: Asked) -> datetime | None:
+    try:
+        return datetime.fromisoformat(asked.seen)
+    except ValueError:
+        return None
 
 
 def _new_end(asked: Asked, form: RenewForm | ExtendForm) -> Sequence[str]:
@@ -169,9 +181,18 @@ def _issue_form(asked: Asked) -> IssueForm:
 def _issue(asked: Asked, form: IssueForm) -> Issued:
     data = form.cleaned_data
     return license_issue(
-        license=asked.row, format=format_of(data), persist=data.get("persist"), channel=Channel.ADMIN,
-        actor=asked.actor, at=asked.at,
+        license=asked.row, format=format_of(data), persist=data.get("persist"), seen=_seen_key(asked),
+        channel=Channel.ADMIN, actor=asked.actor, at=asked.at,
     )  # fmt: skip
+
+
+def _shown_key(asked: Asked) -> int:
+    newest = latest_issuance(asked.row)
+    return 0 if newest is None else newest.pk
+
+
+def _seen_key(asked: Asked) -> int | None:
+    return int(asked.seen) if asked.seen.isdecimal() else None
 
 
 def _issue_says(asked: Asked) -> tuple[str, ...]:
@@ -198,8 +219,8 @@ def _end_of(row: License) -> str:
 def _amend(asked: Asked, form: ReissueForm) -> Issued:
     data = form.cleaned_data
     return license_amend(
-        license=asked.row, changes=form.changes(), reason=data["reason"], author=staff(asked.request),
-        format=format_of(data), channel=Channel.ADMIN, actor=asked.actor, at=asked.at,
+        license=asked.row, changes=form.changes(), seen=_seen_key(asked), reason=data["reason"],
+        author=staff(asked.request), format=format_of(data), channel=Channel.ADMIN, actor=asked.actor, at=asked.at,
     )  # fmt: skip
 
 
@@ -304,12 +325,12 @@ DIALOGS = (
     Dialog(
         slug="renew", title="Renew", icon="event_repeat", order=10, front=True,
         allowed=_holds("licenses.renew_license"), fits=_renewable,
-        form=_renew_form, says=_end_says, preview=_new_end, act=_renew, done=_renewed,
+        form=_renew_form, says=_end_says, preview=_new_end, act=_renew, done=_renewed, seen=_shown_end,
     ),
     Dialog(
         slug="issue", title="Issue key", icon="draw", order=20, front=True,
         allowed=_may_issue, fits=_signable,
-        form=_issue_form, says=_issue_says, act=_issue, done=_issued,
+        form=_issue_form, says=_issue_says, act=_issue, done=_issued, seen=_shown_key,
     ),
     Dialog(
         slug="verify", title="Verify", icon="fact_check", order=30, front=True, template="admin/signet/verdict.html",
@@ -323,11 +344,13 @@ DIALOGS = (
         slug="extend", title="Extend by days", icon="more_time", order=40, submit="Extend",
         allowed=_holds("licenses.renew_license"), fits=_renewable, says=_end_says, preview=_new_end,
         form=lambda asked: ExtendForm(posted(asked.request), row=asked.row, at=asked.at), act=_renew, done=_renewed,
+        seen=_shown_end,
     ),
     Dialog(
         slug="reissue", title="Change terms", icon="edit_note", order=50, wide=True,
         submit="Change terms and re-issue", allowed=_may_issue, fits=_signable, preview=_amendments,
         form=lambda asked: ReissueForm(posted(asked.request), row=asked.row), act=_amend, done=_amended,
+        seen=_shown_key,
         says=lambda _asked: (
             "The new terms hold online at once, and a new key is signed that says so.",
             "Keys that are out keep saying the old terms offline until they are replaced.",

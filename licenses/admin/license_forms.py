@@ -114,6 +114,8 @@ class ReissueForm(TermsForm):
                  "online_url", "comment")  # fmt: skip
         kwargs["initial"] = {name: getattr(row, name) for name in names}
         super().__init__(*args, **kwargs)
+        for name in names:
+            self.fields[name].show_hidden_initial = True  # what was touched, whoever changed the rest since
         for name in (*LIMIT_FIELDS, "warn_days", "grace_days"):
             self.fields[name].required = True
             self.fields[name].help_text = "0: unlimited." if name in LIMIT_FIELDS[1:] else ""
@@ -125,12 +127,16 @@ class ReissueForm(TermsForm):
             del self.fields["unbind"]
 
     def changes(self) -> dict[str, Any]:
-        """What the re-issue is to change, under the names of `licenses.terms`."""
+        """What the re-issue is to change, under the names of `licenses.terms`: what was touched in the form."""
         data = self.cleaned_data
-        changes = {**self.terms(), "entitlements": data["entitlements"] or {}}
-        if data.get("unbind") and not data["fingerprint"]:
+        shown = {**self.terms(), "entitlements": data["entitlements"] or {}}
+        shown |= {"warn_days": data["warn_days"], "grace_days": data["grace_days"]}
+        changes = {name: shown[name] for name in self.changed_data if name in shown}
+        if data["fingerprint"]:
+            changes["fingerprint_sha256"] = shown["fingerprint_sha256"]
+        elif data.get("unbind"):
             changes["fingerprint_sha256"] = ""
-        return {**changes, "warn_days": data["warn_days"], "grace_days": data["grace_days"]}
+        return changes
 
 
 class _EndForm(ServiceForm):

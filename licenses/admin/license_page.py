@@ -170,7 +170,7 @@ class LicensePage:
             asked.request, form, title=f"{dialog.title}: {row.account.name}, {row.product.name} {row.plan.name}",
             submit=dialog.submit or dialog.title, consequences=dialog.says(asked), danger=dialog.danger,
             back=page_of(row), template=dialog.template, opts=self.model._meta, original=row,
-            previews=dialog.preview is not None, **context,
+            previews=dialog.preview is not None, seen=dialog.seen(asked) if dialog.seen else "", **context,
         )  # fmt: skip
 
     def _demand_view(self, request: HttpRequest) -> None:

@@ -65,6 +65,11 @@ class Asked:
         """The actor that services record."""
         return actors.user(self.request.user)
 
+    @property
+    def seen(self) -> str:
+        """What the form was shown with, as `Dialog.seen` said it then; empty for who posts without a page."""
+        return self.request.POST.get("seen", "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialog:
@@ -78,7 +83,8 @@ class Dialog:
     that tell what pressing will do; `preview`, where there is one, those that depend on what the form holds
     just now: it asks a selector with the valid form and may refuse like `act`. `act` calls one service with
     the valid form and returns what it did, never None; its refusals go to the fields. `done` answers: a
-    response, or context with which the same page is shown again.
+    response, or context with which the same page is shown again. `seen` names the state that is decided
+    upon: the form posts it back, and `act` gives it to the service, so that a second press decides nothing.
     """
 
     slug: str
@@ -92,6 +98,7 @@ class Dialog:
     done: Callable[[Asked, Any], HttpResponse | Mapping[str, Any]]
     fits: Callable[[License], bool] = field(default=lambda _row: True)
     preview: Callable[[Asked, Any], Sequence[str]] | None = None
+    seen: Callable[[Asked], object] | None = None
     submit: str = ""
     front: bool = False
     danger: bool = False

@@ -25,6 +25,7 @@ def license_amend(
     *,
     license: License,  # noqa: A002 - the word of the vocabulary
     changes: Mapping[str, Any],
+    seen: int | None = None,
     reason: str,
     author: User,
     format: Format | None = None,  # noqa: A002 - the word of the vocabulary
@@ -41,8 +42,8 @@ def license_amend(
         raise Invalid([FieldError("reason", "required", "Say why: the reason is kept as a note.")])
     with transaction.atomic():
         issued = license_reissue(
-            license=license, changes=changes, reason=reason, format=format, persist=persist, channel=channel,
-            actor=actor, at=at,
+            license=license, changes=changes, seen=seen, reason=reason, format=format, persist=persist,
+            channel=channel, actor=actor, at=at,
         )  # fmt: skip
         note_add(license=issued.issuance.license, text=f"Terms: {reason}", author=author, actor=actor, at=at)
     return issued

@@ -12,6 +12,7 @@ from django.db.models import Case, IntegerField, QuerySet, Value, When
 
 from accounts.models import Account, User
 from accounts.services.accounts import account_create
+from accounts.services.idempotency import form_once
 from accounts.services.importing import account_draft
 from config.kit.errors import FieldError, Invalid
 from licenses.claims import ToSign, claims_of
@@ -45,13 +46,17 @@ def license_grant_to(
     persist: bool | None = None,
     actor: str,
     creator: User,
+    form_key: str = "",
     at: datetime,
 ) -> Granted:
     """Create and sign a license as staff ask for it, with its account when that is new: all or nothing.
 
-    Raises what `license_grant` and `account_create` raise.
+    What a form with a key asks for happens once, however often it is sent.
+    Raises what `license_grant` and `account_create` raise, and FormSentBefore.
     """
     with transaction.atomic():
+        if form_key:
+            form_once(client=f"form:{actor}", key=form_key, at=at)
         if isinstance(account, NewAccount):
             account = account_create(
                 name=account.name, kind=account.kind, email=account.email, actor=actor, at=at

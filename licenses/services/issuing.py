@@ -26,6 +26,7 @@ from licenses.services.signing import (
     lock_to_change,
     lock_to_sign,
     record_license,
+    refuse_unless_newest,
 )
 from licenses.terms import CHANGEABLE, check_terms, refuse_unknown, terms_from_plan
 
@@ -129,17 +130,20 @@ def license_issue(
     license: License,  # noqa: A002 - the word of the vocabulary
     format: Format | None = None,  # noqa: A002 - the word of the vocabulary
     persist: bool | None = None,
+    seen: int | None = None,
     channel: str,
     actor: str,
     at: datetime,
 ) -> Issued:
     """Sign a snapshot of an existing license, as it is read under its lock, and append the issuance (A2).
 
-    `persist=False` keeps only the record and its hash, not the text (E2). Raises LicenseRevoked,
-    LicenseSuspended, LicenseExpired, LegacyLicense, FormatUnsuitable, NoSigningKey.
+    `persist=False` keeps only the record and its hash, not the text (E2); for `seen` see
+    `refuse_unless_newest`. Raises LicenseRevoked, LicenseSuspended, LicenseExpired, LegacyLicense,
+    FormatUnsuitable, NoSigningKey, ChangedMeanwhile.
     """
     with pipelined():
         row, keys = lock_to_sign(license)
+        refuse_unless_newest(keys, seen)
         issued = license_sign(
             license,
             row,
@@ -166,6 +170,7 @@ def license_reissue(
     *,
     license: License,  # noqa: A002 - the word of the vocabulary
     changes: Mapping[str, Any] | None = None,
+    seen: int | None = None,
     reason: str,
     format: Format | None = None,  # noqa: A002 - the word of the vocabulary
     persist: bool | None = None,
@@ -176,6 +181,7 @@ def license_reissue(
     """Change terms and sign anew: an issued snapshot is never edited (E24). The end moves by renewal only."""
     with transaction.atomic():
         row, keys = lock_to_change(license)
+        refuse_unless_newest(keys, seen)
         before = row.posture
         changed = _change_terms(row, changes or {}, at)
         issued = license_sign(

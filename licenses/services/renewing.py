@@ -11,7 +11,14 @@ from config.kit.errors import FieldError, Invalid
 from licenses.claims import ToSign
 from licenses.domain.enums import Format, LicenseStatus
 from licenses.domain.periods import PeriodError, RenewalAnchor, renewal_end
-from licenses.errors import LegacyLicense, LicensePerpetual, LicenseRevoked, LicenseSuspended, RenewalNotLater
+from licenses.errors import (
+    ChangedMeanwhile,
+    LegacyLicense,
+    LicensePerpetual,
+    LicenseRevoked,
+    LicenseSuspended,
+    RenewalNotLater,
+)
 from licenses.models import Issuance, License, Renewal
 from licenses.postures import place_posture
 from licenses.services.posture import record_posture
@@ -34,6 +41,7 @@ def license_renew(
     days: int | None = None,
     anchor: RenewalAnchor = RenewalAnchor.OLD_END,
     anchor_at: datetime | None = None,
+    seen_end: datetime | None = None,
     reason: str = "",
     format: Format | None = None,  # noqa: A002 - the word of the vocabulary
     persist: bool | None = None,
@@ -44,12 +52,17 @@ def license_renew(
     """Move the end of a license, sign a fresh snapshot and keep a renewal row; earlier issuances stay.
 
     Give exactly one of `until` (the new end itself), `months` or `days`. `anchor` says what months and
-    days count from: the old end (unless that is past), now, or the date `anchor_at`.
-    Raises RenewalNotLater, LicenseRevoked, LicenseSuspended, LicensePerpetual, LegacyLicense.
+    days count from: the old end (unless that is past), now, or the date `anchor_at`. `seen_end` is the end
+    that whoever asks had before them: when it is another one by now, somebody was faster or pressed twice.
+    Raises ChangedMeanwhile, RenewalNotLater, LicenseRevoked, LicenseSuspended, LicensePerpetual, LegacyLicense.
     """
     with transaction.atomic():
         row, keys = lock_to_change(license)
         old_end = _refuse_unless_renewable(row)
+        if seen_end not in (None, old_end):
+            raise ChangedMeanwhile(
+                f"It was renewed meanwhile to {old_end:%Y-%m-%d %H:%M} UTC; nothing was added."
+            )
         new_end = _new_end(
             old_end, until=until, months=months, days=days, anchor=anchor, anchor_at=anchor_at, at=at
         )

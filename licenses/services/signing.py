@@ -25,6 +25,7 @@ from licenses.domain.enums import Algorithm, Format, KeyState, LicenseStatus
 from licenses.domain.errors import DomainError
 from licenses.domain.signer import Signer
 from licenses.errors import (
+    ChangedMeanwhile,
     FormatUnsuitable,
     LegacyLicense,
     LicenseExpired,
@@ -181,6 +182,19 @@ def refuse_unless_issuable(row: ToSign, at: datetime) -> None:
         raise LicenseSuspended
     if license_ended(row, at):
         raise LicenseExpired
+
+
+def refuse_unless_newest(keys: KeysBySlot, seen: int | None) -> None:
+    """`seen` is the newest issuance that whoever asks had before them, 0 for none; None asks nothing.
+
+    Raises ChangedMeanwhile: somebody was faster, or pressed twice.
+    """
+    newest = next((key.latest_id for key in keys.values()), seen)
+    if seen is not None and (newest or 0) != seen:
+        raise ChangedMeanwhile(
+            "A newer key was signed meanwhile, by renewing, issuing or changing terms. "
+            "Look at the license again: nothing was changed now."
+        )
 
 
 def issuance_data(issuance: Issuance) -> dict[str, Any]:

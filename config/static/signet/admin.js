@@ -1,5 +1,6 @@
 /* Copying a license. Its text is not in the page: a POST fetches it when asked for, and each reading is an
-   event. Buttons carry data-key-url; the one with data-key-now is pressed as soon as the page is there. */
+   event. Buttons carry data-key-url; the one with data-key-now is pressed as soon as the page is there.
+   The form of an action is sent once, however often its button is pressed while the answer is on its way. */
 "use strict";
 
 // Neither inline styles nor expressions in attributes: the Content-Security-Policy refuses both.
@@ -76,4 +77,19 @@ htmx.config.allowEval = false;
     const button = document.querySelector("[data-key-now]");
     if (button) press(button);
   });
+
+  const AGAIN_AFTER = 10000; // the answer may be a file, and the page stays
+  const sent = new Set();
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest?.("form#action-form:not([data-quick])");
+    if (!form) return;
+    if (sent.has(form)) {
+      event.preventDefault();
+      return;
+    }
+    sent.add(form);
+    setTimeout(() => sent.delete(form), AGAIN_AFTER);
+  });
+  addEventListener("pageshow", () => sent.clear()); // back from the next page by the browser's button
 })();
