@@ -31,13 +31,19 @@ def register() -> None:
 # --- mail ---------------------------------------------------------------------------------------------
 
 
+BECAME: dict[str, str] = {
+    Message.State.FAILED: "It could not be sent.",
+    Message.State.BOUNCED: "It came back.",
+    Message.State.SUPPRESSED: "It was not sent, for the address is not written to:",
+}
+
+
 def _failed_mail(at: datetime) -> Iterator[Problem]:
     for row in messages_failed(at=at).defer("parts").iterator(chunk_size=100):
-        bounced = row.state == Message.State.BOUNCED
         yield Problem(
             key=str(row.pk),
             title=f"“{row.subject}” to {row.recipient}",
-            cause=f"{'It came back.' if bounced else 'It could not be sent.'} {row.error[:300]}".strip(),
+            cause=f"{BECAME[row.state]} {row.error[:300]}".strip(),
             since=row.settled_at or row.created_at,
             url=page_of(row),
         )
@@ -59,7 +65,7 @@ MAIL = Source(
     manage="notifications.resend_message",
     retry=_resend,
     retry_label="Send again",
-    url=lambda: reverse("admin:notifications_message_changelist") + f"?state__exact={Message.State.FAILED}",
+    url=lambda: reverse("admin:notifications_message_changelist") + "?waits=1",
 )
 
 

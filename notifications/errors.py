@@ -28,6 +28,11 @@ class MessageOnItsWay(Conflict):
     title = "This mail is still on its way; it need not be sent again."
 
 
+class AddressSuppressed(Conflict):
+    code = "address_suppressed"
+    title = "This address is not written to."
+
+
 class BusMessageOnItsWay(Conflict):
     code = "bus_message_on_its_way"
     title = "This message is being published at this moment; it need not be sent again."

@@ -13,8 +13,9 @@ from django.urls import reverse
 from config.kit.attention import Problem, Source, source_register
 from config.kit.display import instant, page_of
 from licenses.models import License
-from notifications.models import ExpiryDigest
+from notifications.models import ExpiryDigest, Stream
 from notifications.selectors import digests, notices
+from notifications.selectors.suppressions import suppression_of
 
 CONFIGURE = "accounts.configure_notification"
 VIEW = "notifications.view_expirydigest"
@@ -43,6 +44,13 @@ def _of_digest(digest: ExpiryDigest, at: datetime) -> Iterator[Problem]:
             key=f"{digest.pk}-nobody",
             title=f"Nobody receives the digest “{digest.name}”",
             cause="It is on and has no recipient, so nobody is told what expires.",
+            **found,
+        )
+    elif all(suppression_of(address, Stream.DIGEST) for address in digest.recipients):
+        yield Problem(
+            key=f"{digest.pk}-suppressed",
+            title=f"Nobody receives the digest “{digest.name}”",
+            cause="None of its recipients is written to: each address stands under “Suppressions”.",
             **found,
         )
     try:

@@ -18,6 +18,8 @@ from licenses.admin.parts import Asked, Dialog, Tab, dialog_register, tab_regist
 from licenses.domain.enums import LicenseStatus
 from licenses.models import License
 from notifications.admin.message_display import message_table
+from notifications.models import Stream
+from notifications.selectors.suppressions import suppression_of
 from notifications.services.license_mail import (
     LONGEST_NOTE,
     LicenseMail,
@@ -76,9 +78,22 @@ def _says(asked: Asked) -> list[str]:
         "It stands in the mail and is attached as a .lic file. That you sent it is written into the history.",
         "The same key with the same words goes to an address once.",
     ]
+    says[:0] = _held_back(asked)
     if asked.row.expires_at and asked.row.expires_at <= asked.at:
         says.insert(0, f"The license has ended on {instant(asked.row.expires_at)}.")
     return says
+
+
+def _held_back(asked: Asked) -> list[str]:
+    """The customer's address, and the one that was just typed, as far as they are not written to."""
+    addresses = {asked.row.account.email, asked.request.POST.get("to", "").strip()} - {""}
+    stops = ((address, suppression_of(address, Stream.TRANSACTIONAL)) for address in sorted(addresses))
+    return [
+        f"{address} is not written to ({stop.get_reason_display()}): mail to it is held back. "
+        "Lift the suppression first, or give another address."
+        for address, stop in stops
+        if stop is not None
+    ]
 
 
 def _send(asked: Asked, form: SendForm) -> LicenseMail:
@@ -89,7 +104,13 @@ def _send(asked: Asked, form: SendForm) -> LicenseMail:
 
 
 def _sent(asked: Asked, sent: LicenseMail) -> HttpResponse:
-    if sent.is_new:
+    stopped = suppression_of(sent.message.recipient, Stream.TRANSACTIONAL)
+    if sent.is_new and stopped is not None:
+        messages.warning(
+            asked.request,
+            f"It is held back: {sent.message.recipient} is not written to ({stopped.get_reason_display()}).",
+        )
+    elif sent.is_new:
         messages.success(asked.request, f"The license is on its way to {sent.message.recipient}.")
     else:
         messages.info(

@@ -31,11 +31,29 @@ from notifications.admin.message_page import may_see_secret, message_page, messa
 from notifications.mail_templates import TEMPLATES
 from notifications.models import Message
 from notifications.searching import messages_like
+from notifications.selectors.messages import messages_failed
 from notifications.selectors.suppressions import suppression_of
 from notifications.services.reading import message_read
 from notifications.services.resending import message_hurry, message_resend, messages_hurry
 
 RESEND = "notifications.resend_message"
+
+
+class WaitsFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no types
+    """What stands under "Needs attention": the same rows."""
+
+    title = "waits for a person"
+    parameter_name = "waits"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("1", "did not arrive")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return (
+            queryset.filter(pk__in=messages_failed(at=now()).values("pk"))
+            if self.value() == "1"
+            else queryset
+        )
 
 
 class TemplateFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no types
@@ -102,6 +120,7 @@ class MessageAdmin(Gallery, ReadOnlyAdmin):
         ("created_at", WrittenFilter),
         AccountFilter,
         LicenseFilter,
+        WaitsFilter,
     )
     show_facets = admin.ShowFacets.NEVER  # each would count the whole table
     search_fields = ("recipient",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from notifications.models import Message, Stream
 from notifications.unsubscribing import unsubscribe_read
@@ -21,8 +21,15 @@ def messages_due(*, at: datetime, limit: int) -> list[int]:
 
 
 def messages_failed(*, at: datetime) -> QuerySet[Message]:
-    """Mail that did not arrive and was not sent again: it waits for a person. Newest first."""
-    rows = Message.objects.filter(state__in=FAILED, created_at__gte=at - ATTENTION, resendings__isnull=True)
+    """Mail that did not arrive and was not sent again: it waits for a person. Newest first.
+
+    Mail that was held back counts when it is owed whatever the recipient wishes, or was sent again by hand.
+    """
+    held_back = Q(state=Message.State.SUPPRESSED) & (
+        Q(stream=Stream.TRANSACTIONAL) | Q(resent_from__isnull=False)
+    )
+    rows = Message.objects.filter(Q(state__in=FAILED) | held_back)
+    rows = rows.filter(created_at__gte=at - ATTENTION, resendings__isnull=True)
     return rows.select_related("account", "license").order_by("-pk")
 
 

@@ -12,9 +12,10 @@ from config.kit.enqueue import enqueue
 from config.kit.locks import locked
 from history.domain.kinds import Kind
 from history.services import record
-from notifications.errors import MessageOnItsWay
+from notifications.errors import AddressSuppressed, MessageOnItsWay
 from notifications.models import Message
 from notifications.parts import parts_seal, parts_unseal
+from notifications.selectors.suppressions import suppression_of
 from notifications.services.messages import message_id, message_insert
 
 ON_ITS_WAY = (Message.State.QUEUED, Message.State.CLAIMED)
@@ -25,13 +26,15 @@ MOST = 1000
 def message_resend(*, message: Message, actor: str, at: datetime) -> Message:
     """Send the same words and files again, under a Message-ID of its own so that no mailbox takes it for known.
 
-    Raises MessageOnItsWay while it, or a repetition of it, still waits.
+    Raises MessageOnItsWay while it, or a repetition of it, still waits, and AddressSuppressed while its
+    address is not written to: the repetition would be held back, and the failure would be out of sight.
     """
     with transaction.atomic():
         first = locked(Message.objects.select_related("account")).get(pk=message.pk)
         repeated = list(first.resendings.values_list("state", flat=True))
         if any(state in ON_ITS_WAY for state in (first.state, *repeated)):
             raise MessageOnItsWay
+        _refuse_suppressed(first)
         uid = ids.uuid7()
         parts = parts_unseal(bytes(first.parts))
         parts = replace(parts, headers={**parts.headers, "Message-ID": message_id(uid)})
@@ -62,6 +65,15 @@ def message_resend(*, message: Message, actor: str, at: datetime) -> Message:
             at=at,
         )
     return again
+
+
+def _refuse_suppressed(message: Message) -> None:
+    stopped = suppression_of(message.recipient, message.stream)
+    if stopped is not None:
+        raise AddressSuppressed(
+            f"{message.recipient} is not written to ({stopped.get_reason_display()}). "
+            "Lift the suppression first, or write to another address."
+        )
 
 
 def message_hurry(*, message: Message, at: datetime) -> bool:

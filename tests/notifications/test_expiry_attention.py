@@ -11,6 +11,7 @@ from notifications.expiry_attention import DIGESTS, NOTICES
 from notifications.models import ExpiryDigest
 from notifications.services.digest_runs import digest_run
 from notifications.services.notices import notice_policy_update
+from notifications.services.suppressions import suppression_add
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +28,13 @@ def test_a_digest_for_nobody_waits_for_a_person(make_digest, at):
     make_digest(recipients=[], hour=23)
 
     assert titles(DIGESTS, at) == ["Nobody receives the digest “Daily”"]
+
+
+def test_a_digest_that_reaches_nobody_waits_for_a_person(make_digest, at):
+    make_digest(recipients=["ada@signet.example", "bob@signet.example"], hour=23)
+    for address, expected in (("ada@signet.example", 0), ("bob@signet.example", 1)):
+        suppression_add(address=address, reason="hard_bounce", at=at, **BY)
+        assert len(titles(DIGESTS, at)) == expected
 
 
 def test_a_digest_that_is_late_waits_for_a_person(make_digest, at):

@@ -7,6 +7,7 @@ import pytest
 from history.models import Event
 from licenses.services.lifecycle import license_suspend
 from notifications.models import Message
+from notifications.services.suppressions import suppression_add
 
 pytestmark = pytest.mark.django_db
 FORM = {"to": "ada@acme.example", "words": "Hello Ada,\r\nhere it is."}
@@ -46,6 +47,16 @@ def test_sending_goes_back_to_the_tab_and_tells_the_history(manager, license_, s
     message = Message.objects.get()
     assert (message.license, message.created_by) == (license_, f"user:{license_manager.pk}")
     assert Event.objects.filter(kind="license.sent", actor=f"user:{license_manager.pk}").count() == 1
+
+
+def test_who_is_not_written_to_is_told_before_and_after(manager, license_, send_url, at):
+    """Else it would be held back without a word."""
+    license_.account.email = FORM["to"]
+    license_.account.save(update_fields=["email"])
+    assert "is not written to" not in read(manager, send_url)
+    suppression_add(address=FORM["to"], reason="hard_bounce", actor="cli:test", at=at)
+    assert "ada@acme.example is not written to (hard bounce)" in read(manager, send_url)
+    assert "It is held back" in manager.post(send_url, FORM, follow=True).content.decode()
 
 
 def test_the_same_twice_sends_once_and_says_so(manager, send_url):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
+from config.attention import look
 from history.models import Event
+from notifications.attention import MAIL
 from notifications.mail_templates.license_delivery import sample
 from notifications.masking import HIDDEN
 from notifications.models import Message, MessageEvent
@@ -260,6 +262,19 @@ def test_who_is_not_written_to_is_told_before_sending_again(root, mailed, at):
     assert "Lift the suppression first" in read(root, url(mailed, "resend"))
     text = read(root, url(mailed, "change"))
     assert reverse("admin:notifications_suppression_lift", args=[row.pk]) in text
+    assert "is not written to (hard bounce)" in root.post(url(mailed, "resend")).content.decode()
+    assert not Message.objects.filter(resent_from=mailed).exists()
+
+
+def test_the_list_behind_what_waits_has_the_same_rows(root, queue, at):
+    """The link of "Needs attention": bounced, failed and held back together."""
+    found = [
+        put(queue(dedupe_key=state), state=state) for state in ("failed", "bounced", "suppressed", "sent")
+    ]
+    answer = root.get(MAIL.url())
+    listed = {row.pk for row in answer.context["cl"].result_list}
+    assert listed == {row.pk for row in found[:3]}
+    assert {problem.key for problem in look(MAIL, at=at).problems} == {str(pk) for pk in listed}
 
 
 def test_a_waiting_mail_can_be_tried_now(root, mailed, clock):

@@ -10,12 +10,13 @@ from django.core import mail
 from django.db import connection
 
 from history.models import Event
-from notifications.errors import MessageOnItsWay
+from notifications.errors import AddressSuppressed, MessageOnItsWay
 from notifications.models import Message
 from notifications.parts import Attachment, parts_unseal
 from notifications.selectors.messages import messages_failed
 from notifications.services.resending import message_hurry, message_resend, messages_hurry
 from notifications.services.sending import message_send
+from notifications.services.suppressions import suppression_add
 
 pytestmark = pytest.mark.django_db
 BY = {"actor": "user:7"}
@@ -77,6 +78,30 @@ def test_nor_while_its_repetition_is_on_its_way(failed, at):
         message_resend(message=failed, at=at, **BY)
     state(again, "sent", due_at=None)
     assert message_resend(message=failed, at=at, **BY).dedupe_key == f"resend:{failed.uid}:2"
+
+
+def test_nothing_is_sent_again_to_who_is_not_written_to(failed, at):
+    """It would be held back, and with it the failure would be out of sight."""
+    suppression_add(address=failed.recipient, reason="hard_bounce", at=at, **BY)
+    with pytest.raises(AddressSuppressed, match="Lift the suppression first"):
+        message_resend(message=failed, at=at, **BY)
+    assert list(messages_failed(at=at)) == [failed]
+
+
+@pytest.mark.parametrize(("stream", "waits"), [("transactional", True), ("notice", False)])
+def test_owed_mail_that_is_held_back_waits_for_a_person(queue, at, stream, waits):
+    """A receipt or a license is owed; a notice that is not wanted is not."""
+    message = queue(stream=stream, to="gone@acme.example")
+    suppression_add(address="gone@acme.example", reason="hard_bounce", at=at, **BY)
+    assert message_send(pk=message.pk, at=at) == "suppressed"
+    assert messages_failed(at=at).exists() is waits
+
+
+def test_a_repetition_that_is_held_back_waits_for_a_person(failed, at):
+    again = message_resend(message=failed, at=at, **BY)
+    suppression_add(address=failed.recipient, reason="manual", at=at, **BY)
+    message_send(pk=again.pk, at=at)
+    assert list(messages_failed(at=at)) == [again]
 
 
 def test_a_waiting_mail_can_be_tried_now(queue, at):
