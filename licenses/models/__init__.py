@@ -14,7 +14,7 @@ from licenses.models.issuances import Channel, Issuance, Renewal
 from licenses.models.jobs import Job, JobRow
 from licenses.models.keys import SigningKey
 from licenses.models.licenses import License, LicenseUsage
-from licenses.models.notes import LicenseNote
+from licenses.models.notes import LicenseNote, StatusReason
 from licenses.models.own import SelfLicense
 from licenses.models.releases import Release
 
@@ -40,4 +40,5 @@ __all__ = [
     "Renewal",
     "SelfLicense",
     "SigningKey",
+    "StatusReason",
 ]

@@ -24,3 +24,25 @@ class LicenseNote(models.Model):
 
     def __str__(self) -> str:
         return self.text[:60]
+
+
+class StatusReason(models.Model):
+    """Why a license was suspended, reinstated or revoked, one row for each time: history keeps no free text.
+
+    The license itself holds the reason of the status that it has now, which the next change takes away.
+    """
+
+    license = models.ForeignKey(
+        License, on_delete=models.CASCADE, related_name="status_reasons", db_index=False
+    )
+    kind = models.CharField(max_length=20, help_text="The kind of the event that it belongs to.")
+    reason = models.CharField(max_length=500)
+    given_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        # the timeline of a license
+        indexes = [models.Index(fields=["license", "given_at"], name="status_reason_timeline")]
+
+    def __str__(self) -> str:
+        return self.reason[:60]

@@ -9,7 +9,7 @@ from django.db import transaction
 from config.kit.errors import FieldError, Invalid
 from licenses.domain.enums import LicenseStatus
 from licenses.errors import AlreadyRevoked, LicenseRevoked, LicenseSuspended, NotSuspended
-from licenses.models import License
+from licenses.models import License, StatusReason
 from licenses.postures import place_posture
 from licenses.services.posture import record_posture
 from licenses.services.signing import license_lock, record_license
@@ -60,7 +60,9 @@ def _change(
     row.status, row.status_reason, row.status_at = status, reason, at
     changed = place_posture(row, at)
     row.save(update_fields=["status", "status_reason", "status_at", "posture", "posture_due_at"])
-    # The reason is free text of staff and stays in the row; history holds that one was given.
+    # The reason is free text of staff and stays in rows of ours; history holds that one was given.
+    if reason:
+        StatusReason.objects.create(license=row, kind=kind, reason=reason, given_at=at)
     data = {"from": str(previous), "to": str(status), "reason_given": bool(reason)}
     record_license(kind, row, actor=actor, at=at, data=data)
     if changed:

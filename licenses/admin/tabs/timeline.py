@@ -127,7 +127,7 @@ def _entries(request: HttpRequest, row: License, places: list[tuple[datetime, st
         ):
             found[-1] = replace(found[-1], what=f"{found[-1].what} {event.sentence}")
         else:
-            found.append(_of_event(event, names[event.actor], row, reasons))
+            found.append(_of_event(event, names[event.actor], reasons))
     return found[::-1]
 
 
@@ -137,15 +137,19 @@ def _same_act(event: Event, before: Entry, names: dict[str, str]) -> bool:
 
 
 def _reasons(row: License) -> dict[str, str]:
-    """What staff gave as the reason of a renewal, by the key that it signed: history keeps no free text."""
-    rows = row.renewals.exclude(reason="").exclude(issuance=None).values_list("issuance__jti", "reason")
-    return {short(jti): reason for jti, reason in rows}
+    """Reasons of renewals by the key that each signed, of a status by kind and instant: history keeps no text."""
+    renewals = row.renewals.exclude(reason="").exclude(issuance=None).values_list("issuance__jti", "reason")
+    given = row.status_reasons.order_by("pk").values_list("kind", "given_at", "reason")
+    return {
+        **{short(jti): reason for jti, reason in renewals},
+        **{f"{kind} {at.isoformat()}": reason for kind, at, reason in given},
+    }
 
 
-def _of_event(event: Event, by: str, row: License, reasons: dict[str, str]) -> Entry:
+def _of_event(event: Event, by: str, reasons: dict[str, str]) -> Entry:
     text = reasons.get(str(event.data.get("jti", "")), "") if event.kind == "license.renewed" else ""
-    if event.kind in STATUS_KINDS and event.at == row.status_at:
-        text = row.status_reason
+    if event.kind in STATUS_KINDS:
+        text = reasons.get(f"{event.kind} {event.at.isoformat()}", "")
     what = f"{event.sentence} {event.details}".strip() or event.kind
     return Entry(event.at, by, what, page_of(event), TONES.get(event.kind, ""), linked(text) if text else "")
 

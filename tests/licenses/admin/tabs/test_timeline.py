@@ -66,6 +66,17 @@ def test_the_reason_of_a_renewal_stands_with_it(root, license_, tab, at):
     assert "order 77" in text
 
 
+def test_the_reason_of_a_suspension_outlives_it(root, manager, license_, page, tab, clock):
+    """C25, D7: why it was held and why it was let go, each with its own event."""
+    manager.post(page(license_, "suspend"), {"reason": "INVOICE-4711 open"})
+    clock.set(clock.at + timedelta(hours=1))
+    manager.post(page(license_, "reinstate"), {"reason": "it was paid"})
+    given = [
+        text for what, text, _by in entries(root, tab(license_, "timeline")) if "reason was given" in what
+    ]
+    assert given == ['<div class="sg-text">it was paid</div>', '<div class="sg-text">INVOICE-4711 open</div>']
+
+
 def test_a_posture_that_changed_by_itself_stands_alone(root, license_, tab, at):
     """A13"""
     posture_sweep(at=at + timedelta(days=340))
