@@ -87,29 +87,27 @@ def _licenses(*, fresh: bool) -> Iterator[Group]:
     charts = (
         Chart("By kind", _bars(figures.kinds)),
         Chart("By product", _bars(figures.products)),
-        Chart("Made in the last twelve months", _bars(figures.months)),
+        Chart("Issued in the last twelve months", _bars(figures.months, "licenses_issuance")),
         Chart("Accounts with most licenses", _bars(figures.accounts)),
     )
     yield Group("Spread", (), charts)
 
 
 def _cards(figures: Iterable[Figure]) -> tuple[Card, ...]:
-    return tuple(Card(figure.name, figure.count, _of(figure)) for figure in figures)
+    return tuple(
+        Card(figure.name, figure.count, _list("licenses_license", **figure.filters)) for figure in figures
+    )
 
 
-def _bars(figures: Iterable[Figure]) -> tuple[Bar, ...]:
+def _bars(figures: Iterable[Figure], of: str = "licenses_license") -> tuple[Bar, ...]:
     rows = tuple(figures)
     largest = max((figure.count for figure in rows), default=0)
     if not largest:
         return ()
     return tuple(
-        Bar(figure.name, figure.count, _of(figure), round(WIDTH * figure.count / largest, 1))
+        Bar(figure.name, figure.count, _list(of, **figure.filters), round(WIDTH * figure.count / largest, 1))
         for figure in rows
     )
-
-
-def _of(figure: Figure) -> str:
-    return _list("licenses_license", **figure.filters)
 
 
 def _keys() -> Iterator[Group]:

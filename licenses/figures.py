@@ -1,7 +1,8 @@
 """Counts for the first page (D11). Each comes with the filters of the list that it counts.
 
 What "counts" is neither a test key nor internal (D4): those are shown apart. One grouped statement gives
-status, kind and product together; months and accounts are read from indexes.
+status, kind and product together; months and accounts are read from indexes. Months are of keys: their list is
+that of issuances, all others are of licenses.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from django.db.models.functions import TruncMonth
 
 from accounts.models import Account
 from licenses.domain.enums import Kind, LicenseStatus
-from licenses.models import License, Product
+from licenses.models import Issuance, License, Product
 
 MONTHS = 12
 TOP = 10
@@ -56,9 +57,9 @@ class Figures:
 COUNTING = {"counts": "yes"}
 
 
-def counting() -> Q:
-    """Neither test nor internal: what `counts=yes` filters the list by."""
-    return Q(internal=False) & ~Q(kind=Kind.TEST)
+def counting(path: str = "") -> Q:
+    """Neither test nor internal: what `counts=yes` filters the list by. `path` leads to the license."""
+    return Q(**{f"{path}internal": False}) & ~Q(**{f"{path}kind": Kind.TEST})
 
 
 def sold() -> Q:
@@ -97,10 +98,11 @@ def license_figures(at: datetime, *, ends: Callable[[str, datetime], Q]) -> Figu
         kinds=tuple(
             Figure(
                 kind.value.capitalize(),
-                sum(row.count for row in rows if row.kind == kind and not row.internal),
-                {"kind__exact": kind.value, "internal__exact": "0"},
+                sum(row.count for row in counted if row.kind == kind),
+                {**COUNTING, "kind__exact": kind.value},
             )
             for kind in Kind
+            if kind != Kind.TEST
         ),
         products=_products(counted),
         apart=(
@@ -133,8 +135,10 @@ _ENDS = (
 
 
 def _ending(value: str, name: str, at: datetime, ends: Callable[[str, datetime], Q]) -> Figure:
-    rows = License.objects.filter(ends(value, at), status=LicenseStatus.ACTIVE)
-    return Figure(name, rows.count(), {"status__exact": LicenseStatus.ACTIVE.value, "ends": value})
+    rows = License.objects.filter(counting(), ends(value, at), status=LicenseStatus.ACTIVE)
+    return Figure(
+        name, rows.count(), {**COUNTING, "status__exact": LicenseStatus.ACTIVE.value, "ends": value}
+    )
 
 
 def _products(counted: list[_Group]) -> tuple[Figure, ...]:
@@ -149,13 +153,13 @@ def _products(counted: list[_Group]) -> tuple[Figure, ...]:
 
 
 def _months(at: datetime) -> tuple[Figure, ...]:
-    """Licenses made in each of the last twelve months, the present one to its end."""
+    """Keys issued in each of the last twelve months, the present one to its end: every signed snapshot."""
     firsts = [_month(at.year, at.month - back) for back in reversed(range(MONTHS))]
     since = datetime(firsts[0].year, firsts[0].month, 1, tzinfo=UTC)
-    made: QuerySet[License] = License.objects.filter(counting(), created_at__gte=since)
+    issued: QuerySet[Issuance] = Issuance.objects.filter(counting("license__"), issued_at__gte=since)
     found = {
         month.date(): count
-        for month, count in made.annotate(month=TruncMonth("created_at", tzinfo=UTC))
+        for month, count in issued.annotate(month=TruncMonth("issued_at", tzinfo=UTC))
         .order_by()
         .values_list("month")
         .annotate(Count("pk"))
@@ -164,7 +168,7 @@ def _months(at: datetime) -> tuple[Figure, ...]:
         Figure(
             f"{first:%b %Y}",
             found.get(first, 0),
-            {**COUNTING, "created_at_from": first.isoformat(), "created_at_to": _last_day(first).isoformat()},
+            {**COUNTING, "issued_at_from": first.isoformat(), "issued_at_to": _last_day(first).isoformat()},
         )
         for first in firsts
     )

@@ -63,8 +63,12 @@ class Issuance(models.Model):
         # online validation finds an issuance by the hash of its text; a constraint, because `unique=True` makes
         # a second index for LIKE on PostgreSQL
         constraints = [models.UniqueConstraint(fields=["text_sha256"], name="issuance_text_once")]
-        # the latest issuance of a license
-        indexes = [models.Index(fields=["license", "-id"], name="issuance_latest")]
+        indexes = [
+            # the latest issuance of a license
+            models.Index(fields=["license", "-id"], name="issuance_latest"),
+            # how many were issued in a month, and the list of them
+            models.Index(fields=["issued_at"], name="issuance_issued"),
+        ]
 
     def __str__(self) -> str:
         return self.jti_text

@@ -12,21 +12,37 @@ from config.kit.ids import uuid7
 from config.models import KeptFigures
 from history.models import Event
 from history.services import sequence
-from licenses.models import License, Plan, Product
+from licenses.models import Issuance, License, Plan, Product, SigningKey
 
 INDEX = reverse("admin:index")
 
 
 @pytest.fixture
-def licenses(db, customer, at):
-    """An active one that ends in each of 10, 30, 31 and 400 days, and a suspended one."""
+def make(db, customer, at):
+    """Return a maker of licenses of Demo with an issued key each: `make(10, kind="test")`, days to its end."""
     product = Product.objects.create(slug="demo", product_key="demo", name="Demo", audience="demo")
     plan = Plan.objects.create(product=product, slug="pro", name="Pro")
     same = {"account": customer, "product": product, "plan": plan, "plan_code": "pro", "kind": "commercial",
-            "edition": "enterprise", "starts_at": at, "created_by": "cli:test"}  # fmt: skip
-    same["created_at"] = at
+            "edition": "enterprise", "starts_at": at - timedelta(days=70), "created_by": "cli:test"}  # fmt: skip
+    key = SigningKey.objects.create(kid="k", algorithm="EdDSA", public_pem="x", private_sealed=b"x")
+
+    def license_(days, **fields):
+        row = License.objects.create(
+            **{**same, **fields}, created_at=at - timedelta(days=70), expires_at=at + timedelta(days=days)
+        )
+        Issuance.objects.create(
+            license=row, jti=uuid7(), format="jwt", signing_key=key, text_sha256=row.uid.hex, claims={},
+            issued_at=at, actor="cli:test", channel="cli",
+        )  # fmt: skip
+
+    return license_
+
+
+@pytest.fixture
+def licenses(make):
+    """An active one that ends in each of 10, 30, 31 and 400 days, and a suspended one."""
     for days, status in ((10, "active"), (30, "active"), (31, "active"), (400, "active"), (10, "suspended")):
-        License.objects.create(**same, status=status, expires_at=at + timedelta(days=days))
+        make(days, status=status)
 
 
 @pytest.fixture
@@ -39,6 +55,12 @@ def numbers(answer):
     groups = answer.context["groups"]
     bars = [bar for group in groups for chart in group.charts for bar in chart.bars]
     return [card for group in groups for card in group.cards] + bars
+
+
+def counted(group):
+    """The names and numbers of a group."""
+    cards = [(card.title, card.number) for card in group.cards]
+    return cards + [(chart.title, bar.name, bar.number) for chart in group.charts for bar in chart.bars]
 
 
 def test_each_number_is_the_count_of_the_list_it_leads_to(root, licenses, at):
@@ -58,23 +80,27 @@ def test_the_days_to_come_are_counted_to_the_end_of_the_last(root, licenses):
     assert shown["Expiring in 90 days"] == 3
 
 
-def test_tests_and_internal_ones_stand_apart(root, licenses, at):
-    """D11, D4: internal shown apart, in no other figure."""
-    before = root.get(INDEX).context["groups"][0].cards
-    row = License.objects.first()
-    for kind, internal in (("test", False), ("commercial", True)):
-        row.pk, row.uid, row.kind, row.internal = None, uuid7(), kind, internal
-        row.save(force_insert=True)
-    after = root.get(INDEX).context["groups"]
-    assert [card.number for card in after[0].cards] == [card.number for card in before]
-    assert [(card.title, card.number) for card in after[2].cards] == [("Test keys", 1), ("Internal", 1)]
+def test_tests_and_internal_ones_stand_apart(root, licenses, make):
+    """D11, D4: internal shown apart, in no other figure, be it card or bar."""
+
+    def shown():
+        found = {group.title: counted(group) for group in root.get(INDEX).context["groups"]}
+        return found.pop("Test keys and internal licenses, apart"), found
+
+    _, before = shown()
+    for days in (-20, 5, 20, 80):
+        make(days, kind="test")
+        make(days, internal=True)
+    apart, after = shown()
+    assert apart == [("Test keys", 4), ("Internal", 4)]
+    assert after == before
 
 
 def test_charts_tell_kind_product_month_and_accounts(root, licenses):
-    """D11: totals by kind and product, created per month, top accounts."""
+    """D11: totals by kind and product, keys issued per month, top accounts."""
     charts = {chart.title: chart.bars for chart in root.get(INDEX).context["groups"][3].charts}
     assert [(bar.name, bar.number) for bar in charts["By product"]] == [("Demo", 5)]
-    assert [bar.number for bar in charts["Made in the last twelve months"]][-1] == 5
+    assert [bar.number for bar in charts["Issued in the last twelve months"]][-1] == 5
     assert [(bar.name, bar.number) for bar in charts["Accounts with most licenses"]] == [("Acme", 5)]
 
 

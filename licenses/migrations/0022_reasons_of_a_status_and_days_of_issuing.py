@@ -40,5 +40,9 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['license', 'given_at'], name='status_reason_timeline')],
             },
         ),
+        migrations.AddIndex(
+            model_name='issuance',
+            index=models.Index(fields=['issued_at'], name='issuance_issued'),
+        ),
         migrations.RunPython(keep, migrations.RunPython.noop),
     ]
