@@ -36,6 +36,11 @@ def account_called(text: str) -> Account:
     return the_account(text, accounts_named([text]).get(text, []))
 
 
+def accounts_meant(text: str) -> list[int]:
+    """Keys of the open accounts that a text of a filter names, or that took over those it names."""
+    return sorted({account.merged_into_id or account.pk for account in accounts_named([text]).get(text, [])})
+
+
 def the_account(text: str, found: list[Account]) -> Account:
     """The account, when it is one and open. Raises Invalid with a sentence that says what to write instead."""
     if not found:

@@ -62,9 +62,10 @@ def counting(path: str = "") -> Q:
     return Q(**{f"{path}internal": False}) & ~Q(**{f"{path}kind": Kind.TEST})
 
 
-def sold() -> Q:
+def sold(path: str = "") -> Q:
     """Commercial, and internal neither by itself nor by its account: what `counts=sold` filters the list by."""
-    return Q(internal=False, kind=Kind.COMMERCIAL) & ~Q(account__kind=Account.Kind.INTERNAL)
+    is_sold = Q(**{f"{path}internal": False, f"{path}kind": Kind.COMMERCIAL})
+    return is_sold & ~Q(**{f"{path}account__kind": Account.Kind.INTERNAL})
 
 
 def is_counted(row: License) -> bool:

@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 
 from accounts.models import SavedView, User
-from accounts.services.saved_views import saved_view_create, saved_view_delete, saved_view_update
+from accounts.services.saved_views import may_change, saved_view_create, saved_view_delete, saved_view_update
 from config.kit.changelist import ListPreset, list_query
 from config.kit.clock import now
 from config.kit.forms import ServiceForm, posted, switch, text
@@ -43,6 +43,7 @@ class ViewLine:
 
     view: SavedView
     mine: bool
+    editable: bool
     active: bool
     edit_url: str
     export_url: str
@@ -99,6 +100,7 @@ class SavedViews:
         return ViewLine(
             view=view,
             mine=view.owner_id == user.pk,
+            editable=may_change(view, user),
             active=bool(query) and view.query == query,
             edit_url=f"{edit}?{query}" if query else edit,
             export_url=f"{exports}?{view.query}" if exports else "",
@@ -148,7 +150,7 @@ class SavedViews:
         view = SavedView.objects.filter(pk=pk, page=self.model._meta.label_lower).first()
         if view is None or (view.owner_id != _staff(request).pk and not view.shared):
             raise Http404
-        if view.owner_id != _staff(request).pk:
+        if not may_change(view, _staff(request)):
             raise PermissionDenied
         return view
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import DropdownFilter, TextFilter
 
 from accounts.models import User
-from accounts.selectors import slug_now
+from accounts.naming import accounts_meant
 from config.kit.clock import now
 from licenses.domain.enums import Posture
 from licenses.figures import counting, sold
@@ -24,7 +24,7 @@ BIGGEST_KEY = 2**63 - 1
 
 
 class AccountFilter(TextFilter):  # type: ignore[misc] # unfold ships no types
-    """Licenses of the account with this slug or customer id."""
+    """Licenses of the account that is called so: by slug, customer id, e-mail or exact name (`accounts.naming`)."""
 
     title = "account"
     parameter_name = "account"
@@ -33,11 +33,7 @@ class AccountFilter(TextFilter):  # type: ignore[misc] # unfold ships no types
         name = (self.value() or "").strip()
         if not name:
             return queryset
-        if not name.isprintable():
-            return queryset.none()
-        if name[:2].upper() == "C-":
-            return queryset.filter(account__customer_id=name.upper())
-        return queryset.filter(account__slug=slug_now(name.lower()))
+        return queryset.filter(account__in=accounts_meant(name))
 
 
 class EndsFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no types
@@ -54,6 +50,7 @@ class EndsFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no types
             *((str(days), f"within {days} days") for days in (7, 30, 90)),
             ("-30", "in the last 30 days"),
             ("over", "in the past"),
+            ("open", "not in the past"),
             ("never", "never: perpetual"),
         ]
 
@@ -73,6 +70,7 @@ class CountsFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no type
 
     title = "figures"
     parameter_name = "counts"
+    path = ""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [
@@ -84,11 +82,11 @@ class CountsFilter(DropdownFilter):  # type: ignore[misc] # unfold ships no type
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         match self.value():
             case "yes":
-                return queryset.filter(counting())
+                return queryset.filter(counting(self.path))
             case "no":
-                return queryset.exclude(counting())
+                return queryset.exclude(counting(self.path))
             case "sold":
-                return queryset.filter(sold())
+                return queryset.filter(sold(self.path))
         return queryset
 
 
@@ -211,6 +209,8 @@ def ends(value: str, at: datetime) -> Q:
         return Q(expires_at=None)
     if value == "over":
         return Q(expires_at__lt=at)
+    if value == "open":
+        return Q(expires_at=None) | Q(expires_at__gt=at)
     days = _days(value)
     if days is None:
         return Q()

@@ -291,7 +291,7 @@ def summary_lines() -> Iterator[dict[str, Any]]:
             "licenses": row["licenses"],
             "seen_at": seen,
             "url": reverse("admin:licenses_licenseusage_changelist")
-            + f"?account={row['account__slug']}&product__id__exact={row['product']}",
+            + f"?account={row['account__slug']}&product__id__exact={row['product']}&status__exact=active&ends=open",
             **{f"{name}_granted": None if row[f"{name}_free"] else row[f"{name}_granted"] for name in LIMITS},
             **{f"{name}_used": used_of[name] for name in LIMITS},
         }

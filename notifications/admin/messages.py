@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, TextFilter
 from unfold.decorators import action
 
+from accounts.naming import accounts_meant
 from config.kit import actors
 from config.kit.admin import ReadOnlyAdmin
 from config.kit.clock import now
@@ -74,16 +75,14 @@ class WrittenFilter(DaysFilter):
 
 
 class AccountFilter(TextFilter):  # type: ignore[misc] # unfold ships no types
-    """Mail about the account with this slug."""
+    """Mail about the account that is called so, as in the list of licenses."""
 
     title = "account"
     parameter_name = "account"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        slug = (self.value() or "").strip().lower()
-        if not slug:
-            return queryset
-        return queryset.filter(account__slug=slug) if slug.isprintable() else queryset.none()
+        name = (self.value() or "").strip()
+        return queryset.filter(account__in=accounts_meant(name)) if name else queryset
 
 
 class LicenseFilter(TextFilter):  # type: ignore[misc] # unfold ships no types

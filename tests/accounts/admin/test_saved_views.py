@@ -78,6 +78,16 @@ def test_a_shared_view_is_changed_by_its_owner_only(looker, view):
     assert SavedView.objects.exists()
 
 
+def test_a_superadmin_removes_a_shared_view(signed_in, superadmin, view):
+    """D10: when its owner has left nobody else could."""
+    root = signed_in(superadmin)
+    assert root.get(edit(view)).status_code == 404
+    SavedView.objects.update(shared=True)
+    assert "Delete this view" in root.get(edit(view)).content.decode()
+    root.post(edit(view), {"delete": "1"})
+    assert not SavedView.objects.exists()
+
+
 def test_the_owner_renames_and_shares(manager, view):
     """D10"""
     answer = manager.post(f"{edit(view)}?{QUERY}", {"name": "Ends soon", "shared": "on"})

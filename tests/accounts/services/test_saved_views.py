@@ -104,6 +104,17 @@ def test_nobody_else_changes_or_deletes_a_view(save, auditor):
     assert SavedView.objects.get().name == "Mine"
 
 
+def test_a_superadmin_minds_what_is_shared(save, superadmin):
+    """D10: its owner may have left. What somebody keeps for themselves stays theirs."""
+    own = save()
+    with pytest.raises(NotYourView):
+        saved_view_delete(view=own, by=superadmin)
+    shared = save("Ours", shared=True)
+    saved_view_update(view=shared, by=superadmin, changes={"name": "All"})
+    saved_view_delete(view=shared, by=superadmin)
+    assert list(SavedView.objects.all()) == [own]
+
+
 def test_the_owner_deletes_a_view(save, license_manager):
     """D10"""
     saved_view_delete(view=save(), by=license_manager)

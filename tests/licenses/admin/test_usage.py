@@ -8,7 +8,9 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
+from licenses.admin.usage import summary_lines
 from licenses.domain.heartbeats import Beat
+from licenses.models import License
 from licenses.services.activations import activation_take
 from licenses.services.heartbeats import beat_apply
 
@@ -125,3 +127,16 @@ def test_adoption_is_drawn_by_day(staff, used, at):
 
 def test_nothing_reported_yet_is_said(staff):
     assert "No installation has reported yet" in staff.get(VERSIONS).content.decode()
+
+
+def test_a_line_of_the_summary_leads_to_as_many_licenses(staff, make_license, at):
+    """D12: neither ended nor suspended ones, as in the sum."""
+    for days, status in ((30, "active"), (30, "suspended"), (400, "active")):
+        row = make_license(days=days)
+        License.objects.filter(pk=row.pk).update(status=status)
+    ended = make_license(days=30)
+    License.objects.filter(pk=ended.pk).update(
+        starts_at=at - timedelta(days=60), expires_at=at - timedelta(days=1)
+    )
+    (line,) = summary_lines()
+    assert line["licenses"] == staff.get(line["url"]).context["cl"].result_count == 2

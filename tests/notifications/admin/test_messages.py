@@ -71,7 +71,7 @@ def test_a_message_that_was_put_off_says_so(root, queue):
         ("q=ada", ["one"]), ("q=ADA@acme", ["one"]), ("q=Relay 2", ["two"]), ("q=nobody", []),
         ("state__exact=failed", ["two"]), ("stream__exact=notice", ["two"]),
         ("template=license_delivery", ["one", "two"]),
-        ("account=acme", ["two"]), ("account=nothing", []), ("license=L-nonsense", []),
+        ("account=acme", ["two"]), ("account=Acme", ["two"]), ("account=nothing", []), ("license=L-nonsense", []),
         ("created_at_from=2026-03-02&created_at_to=2026-03-02", ["one"]), ("created_at_from=2026-03-03", ["two"]),
     ],
 )  # fmt: skip
