@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget, UnfoldAdminURLInputWidget
 
+from accounts.second_factor import required
 from billing.admin.offers import MANAGE
 from billing.models import MerchantProfile
 from billing.services.endpoints import webhook_path
@@ -170,6 +171,9 @@ class MerchantAdmin(CatalogueAdmin):
 
     def changeform_view(self, request: HttpRequest, object_id: str | None = None, form_url: str = "",
                         extra_context: Any = None) -> Any:  # fmt: skip
+        refused = required(request) if self._posts_secrets(request) else None
+        if refused is not None:
+            return refused
         row = self.get_object(request, object_id) if object_id else None
         context: dict[str, Any] = {}
         if row is not None:
@@ -178,6 +182,11 @@ class MerchantAdmin(CatalogueAdmin):
             context["make_default"] = reverse("admin:billing_merchantprofile_default", args=[row.pk])
             context["remove"] = reverse("admin:billing_merchantprofile_remove", args=[row.pk])
         return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **context})
+
+    def _posts_secrets(self, request: HttpRequest) -> bool:
+        """Whoever replaces a key of Stripe's or of a webhook sends money and events elsewhere."""
+        may = self.has_change_permission(request)
+        return may and any(request.POST.get(name, "").strip() for name in SECRETS)
 
     # --- list -------------------------------------------------------------------------------------
 

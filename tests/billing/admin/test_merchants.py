@@ -58,3 +58,25 @@ def test_what_was_taken_out_is_forgotten(shop, said):
         listeners_forget()
         shop.stripe.deliver({**EVENT, "id": f"evt_{number}"}, secret=secret)
     assert len(MerchantProfile.objects.get().secrets_seen) == len(said()) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"new_api_key": "sk_test_other"}, "Default"),
+        ({"new_webhook_secrets": "whsec_other"}, "Default"),
+        ({}, "Renamed"),
+    ],
+)
+def test_a_secret_is_entered_with_a_second_factor_only(make_user, signed_in, settings, given, kept):
+    """D15: a password alone sends no money elsewhere; the brand of a shop needs none."""
+    settings.REQUIRE_SECOND_FACTOR = True
+    row = merchant_default_ensure()
+    MerchantProfile.objects.filter(pk=row.pk).update(name="Default")
+    address = reverse("admin:billing_merchantprofile_change", args=[row.pk])
+    browser = signed_in(make_user("billing"), second_factor=False)
+    fields = {"name": "Renamed", "stripe_account": "", "brand": "", "support_email": "", "mail_from": "",
+              "redirect_hosts": "", "success_url": "", "cancel_url": ""}  # fmt: skip
+    answer = browser.post(address, {**fields, **given})
+    assert ("second-factor" in answer.url) is bool(given)
+    assert MerchantProfile.objects.get(pk=row.pk).name == kept
