@@ -61,6 +61,11 @@ class Content:
     def is_long(self) -> bool:
         return self.tally.total > LINES
 
+    @property
+    def has_news(self) -> bool:
+        """Is there anything to say: a license in the list, or a follow-up that is late?"""
+        return bool(self.tally.total or self.follow_ups.overdue)
+
 
 def content_of(digest: ExpiryDigest, *, day: date, at: datetime) -> Content:
     """Read the list of a day: one query, streamed; what is kept does not grow beyond `FILE_LINES`.

@@ -274,11 +274,10 @@ def _mails(mails: list[Message]) -> SafeString | str:
 
 def _notes(digest: ExpiryDigest, shown: Preview) -> Iterator[str]:
     """What a preview does not show by itself."""
-    tally = shown.content.tally
-    if not tally.total and not digest.send_empty:
+    if not (shown.content.has_news or digest.send_empty):
         yield "There is nothing to list: no mail would be sent."
     if shown.content.is_long:
-        yield f"The mail shows the first {LINES} lines; the list of {tally.total:,} is attached as CSV."
+        yield f"The mail shows the first {LINES} lines; the list of {shown.content.tally.total:,} is attached as CSV."
     yield _to_whom(digest)
 
 
@@ -299,7 +298,7 @@ def _consequences(digest: ExpiryDigest, day: date, at: datetime) -> Iterator[str
         return
     shown = digest_preview(digest=digest, day=day, at=at)
     yield f"The digest of {day:%A %Y-%m-%d} ({digest.zone}) is made now."
-    if shown.content.tally.total or digest.send_empty:
+    if shown.content.has_news or digest.send_empty:
         yield f"It says “{shown.rendered.subject}”."
         yield _to_whom(digest)
     else:

@@ -129,7 +129,7 @@ def _make(digest: ExpiryDigest, content: Content, actor: str, at: datetime) -> D
 def _state(digest: ExpiryDigest, content: Content) -> DigestRun.State:
     if not digest.recipients:
         return DigestRun.State.NO_RECIPIENT
-    if not (content.tally.total or content.follow_ups.overdue or digest.send_empty):
+    if not (content.has_news or digest.send_empty):
         return DigestRun.State.EMPTY
     return DigestRun.State.SENT
 

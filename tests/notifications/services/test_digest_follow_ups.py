@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from notifications.admin.digests import _consequences, _notes
 from notifications.models import Message
 from notifications.parts import parts_unseal
-from notifications.services.digest_runs import digest_run
+from notifications.services.digest_runs import digest_preview, digest_run
 from tests.trials.conftest import ask, make_program, program, running
 from trials.services.evidence.daily import evidence_tend
 from trials.services.running import trial_sweep
@@ -58,3 +59,14 @@ def test_what_is_blocked_and_not_late_makes_no_mail_of_its_own(mail):
 def test_a_digest_that_leaves_trials_out_says_nothing_of_them(mail):
     """D14: kinds included."""
     assert mail(4, kinds=["commercial"], weekdays=list(range(7))) is None
+
+
+def test_the_page_promises_the_mail_that_is_sent(ended, make_digest):
+    """D14: follow-ups alone make a digest, and the page does not deny it."""
+    at = ended.ends_at + timedelta(days=4, hours=2)
+    digest = make_digest(created_at=at - timedelta(hours=3), days_ahead=1)
+    says = " ".join(_consequences(digest, at.date(), at))
+    assert "no mail is sent" not in says
+    assert "1 trial follow-up late" in says
+    shown = digest_preview(digest=digest, day=at.date(), at=at)
+    assert not any("no mail" in note for note in _notes(digest, shown))
