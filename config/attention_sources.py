@@ -21,6 +21,7 @@ from history.models import Event, ParkedEvent
 from history.services import parked_rerun
 from licenses.domain.enums import KeyState, LicenseStatus, Posture
 from licenses.models import Issuance, Job, SigningKey
+from licenses.services.job_checks import job_recheck
 from licenses.services.jobs import job_continue
 
 STAGED_FOR = timedelta(days=7)
@@ -257,7 +258,8 @@ PARKED = Source(
 
 
 def _jobs(at: datetime) -> Iterator[Problem]:
-    stalled = Q(state__in=[Job.State.WAITING, Job.State.RUNNING], beat_at__lt=at - STALLED)
+    open_ones = [Job.State.CHECKING, Job.State.WAITING, Job.State.RUNNING]
+    stalled = Q(state__in=open_ones, beat_at__lt=at - STALLED)
     for row in (
         Job.objects.filter(Q(state=Job.State.FAILED) | stalled).order_by("-pk").iterator(chunk_size=100)
     ):
@@ -278,6 +280,9 @@ def _continue(key: str, *, actor: str, at: datetime) -> str:
     job = Job.objects.filter(pk=_number(key.partition("-")[0])).first()
     if job is None:
         raise NotFound
+    if job.started_at is None:  # its check failed: there is nothing yet to go on with
+        job_recheck(job=job, at=at)
+        return "Its rows are checked again."
     job_continue(job=job, actor=actor, at=at)
     return "It goes on where it stopped."
 

@@ -200,6 +200,19 @@ def test_a_failed_job_is_told_and_goes_on(at):
     assert (job.state, Event.objects.latest("id").kind) == ("waiting", "job.started")
 
 
+def test_a_failed_check_is_made_again(at):
+    """Needs attention: before anything was started there is nothing to go on with."""
+    job = Job.objects.create(
+        kind="generate", state="failed", error="x", created_by="user:1", beat_at=at, total=9_999
+    )
+    (problem,) = found(sources.JOBS, at).values()
+    assert problem_retry(source=sources.JOBS, key=problem.key, **BY, at=at) == "Its rows are checked again."
+    job.refresh_from_db()
+    assert (job.state, job.error) == ("checking", "")
+    (stalled,) = found(sources.JOBS, at + timedelta(minutes=11)).values()
+    assert "does not go on" in stalled.title
+
+
 def test_a_job_that_nobody_works_on_is_told(at):
     Job.objects.create(kind="generate", state="running", created_by="user:1", started_at=at, beat_at=at)
     assert found(sources.JOBS, at + timedelta(minutes=5)) == {}
