@@ -9,10 +9,13 @@ import pytest
 from playwright.sync_api import Page
 
 from config.kit.clock import now
-from licenses.models import LicenseNote
+from licenses.models import LicenseNote, SigningKey
 from licenses.services.catalogue import plan_create
 from notifications.mail_templates.license_delivery import sample
+from notifications.models import Delivery
 from notifications.services.messages import message_queue
+from notifications.services.suppressions import suppression_add
+from notifications.services.webhooks import webhook_create
 from trials.services.evidence.drafting import access_draft
 from trials.services.programs import program_create
 from trials.services.requesting import Asking, trial_request
@@ -104,6 +107,21 @@ def test_the_pages_of_trials_bar_nobody(sign_in, office, inspect):
         f"trials/evidencepackage/{evidence.pk}/change/", f"trials/evidencepackage/{evidence.pk}/edit/",
         "trials/evidencepackage/", "trials/evidencepackage/board/", "trials/evidencepackage/inbox/",
         "trials/evidencepackage/silent/",
+    ])  # fmt: skip
+
+
+def test_reports_keys_and_logs_bar_nobody(sign_in, license_, make_account, inspect):
+    by: dict[str, Any] = {"actor": "cli:test", "at": now()}
+    endpoint, _ = webhook_create(name="Hook", url="https://hooks.example/x", **by)
+    delivery = Delivery.objects.create(endpoint=endpoint, kind="license.issued", body="{}", state="dead")
+    suppression = suppression_add(address="gone@acme.example", reason="manual", **by)
+    key, other = SigningKey.objects.latest("pk"), make_account("Initech")
+    check(inspect, sign_in(), [
+        "licenses/licenseusage/", "licenses/licenseusage/summary/", "licenses/signingkey/",
+        f"licenses/signingkey/{key.pk}/change/", "notifications/suppression/",
+        f"notifications/suppression/{suppression.pk}/change/", "notifications/noticepolicy/",
+        "notifications/delivery/", f"notifications/delivery/{delivery.pk}/change/",
+        f"accounts/account/{license_.account_id}/merge/?into={other.pk}",
     ])  # fmt: skip
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,16 +18,19 @@ from django.urls import NoReverseMatch, reverse
 from playwright.sync_api import Page, expect
 
 from accounts.models import Account
+from billing.models import Fulfilment, Offer, Payment, StripeEvent
+from billing.services.merchants import merchant_default_ensure
 from config.kit.clock import now
-from config.kit.sealing import unseal
+from config.kit.sealing import seal, unseal
 from config.navigation import MENU
 from licenses.models import License
 from licenses.services.catalogue import plan_create
 from licenses.services.notes import note_add
 from notifications.mail_templates import TEMPLATES
-from notifications.models import ExpiryDigest, Message
+from notifications.models import Delivery, DeliveryAttempt, ExpiryDigest, Message
 from notifications.rendering import render
 from notifications.services.digests import digest_create
+from notifications.services.webhooks import webhook_create
 from trials.models import TrialRequest
 from trials.services.programs import program_create
 
@@ -66,6 +71,8 @@ def outsiders(office, back_office, api, ada) -> License:
     digest_create(name="Sales", recipients=["ada@signet.example"], days_ahead=365, **by)
     _installed(api, row)
     _trials(api, office, by)
+    _paid(row, by["at"])
+    _answered(by)
     return row
 
 
@@ -103,6 +110,45 @@ def _trials(api: Any, office: Any, by: dict[str, Any]) -> None:
             }))  # fmt: skip
 
 
+def _paid(row: License, at: datetime) -> None:
+    """What a buyer typed at Stripe, and an event of theirs that could not be worked on."""
+    merchant = merchant_default_ensure()
+    for number, text in enumerate(NASTY):
+        offer = Offer.objects.create(
+            slug=f"o{number}",
+            lookup_key=f"o{number}",
+            name=text[:100],
+            plan=row.plan,
+            amount_minor=1,
+            type="one_off",
+            interval="",
+        )
+        payment = Payment.objects.create(
+            merchant=merchant, source="checkout", reference=f"cs_{number}", account=row.account, offer=offer,
+            customer_name=text[:200], customer_email=f"zq{number}@buyer.example", currency="eur", amount_minor=1,
+            expected_minor=1, paid_at=at, recorded_at=at,
+        )  # fmt: skip
+        Fulfilment.objects.create(payment=payment, license=row, created_at=at)
+        event = {"id": f"evt_{number}", "type": text[:100], "data": {"object": {"id": text, "name": ALL}}}
+        StripeEvent.objects.create(
+            merchant=merchant, event_id=event["id"], type=event["type"], object_id=text[:200], received_at=at,
+            raw=seal(json.dumps(event).encode()), state="parked", reason="unknown", detail=ALL[:1000],
+        )  # fmt: skip
+
+
+def _answered(by: dict[str, Any]) -> None:
+    """What a receiver of webhooks says back."""
+    endpoint, _ = webhook_create(name="Hook", url="https://hooks.example/x", **by)
+    for text in NASTY:
+        delivery = Delivery.objects.create(
+            endpoint=endpoint, kind="license.issued", body="{}", state="dead", last_status=500,
+            last_error=text[:500], attempts=1, settled_at=by["at"],
+        )  # fmt: skip
+        DeliveryAttempt.objects.create(
+            delivery=delivery, number=1, at=by["at"], status=500, error=text[:500], answer=ALL[:1000]
+        )
+
+
 def lists_and_rows() -> list[str]:
     """Every list of the admin, and the page of the row that was written last."""
     found = []
@@ -128,7 +174,8 @@ def special_pages(row: License) -> Iterator[str]:
     )
     page = f"/admin/licenses/license/{row.pk}"
     yield from (
-        f"{page}/change/?tab={tab}" for tab in ("timeline", "issuances", "installations", "mail", "files")
+        f"{page}/change/?tab={tab}"
+        for tab in ("timeline", "issuances", "installations", "mail", "files", "payments")
     )
     yield from (f"{page}/{name}/" for name in ("renew", "extend", "reissue", "suspend", "revoke", "send"))
     yield from (f"/admin/accounts/account/{row.account_id}/{name}/" for name in ("edit", "merge"))

@@ -131,6 +131,31 @@ def test_a_wrong_word_revokes_nothing(sign_in, license_):
     assert (license_.status, license_.status_reason) == ("revoked", "Refunded or charged back")
 
 
+def test_two_filters_are_sent_by_one_press(sign_in, licenses):
+    """D10: what is chosen in the panel is applied together."""
+    page = sign_in()
+    page.goto("/admin/licenses/license/")
+    rows = page.locator("#result_list tbody tr")
+    expect(rows).to_have_count(3)
+    page.get_by_role("button", name="Filters", exact=True).click()
+    panel = page.locator("#changelist-filter")
+    panel.locator("[name=kind__exact]").select_option("commercial", force=True)
+    panel.locator("[name=account]").fill("Globex")
+    panel.get_by_role("button", name="Apply").click()
+    expect(rows).to_have_count(1)
+    assert "kind__exact=commercial" in page.url
+    assert "account=Globex" in page.url
+
+
+def test_a_dialog_that_is_pressed_twice_is_sent_once(sign_in, license_):
+    """D7: the second press of a double click sends nothing, and the first one's answer is what one sees."""
+    page = sign_in()
+    page.goto(f"/admin/licenses/license/{license_.pk}/renew/")
+    page.locator("#action-form").get_by_role("button", name="Renew", exact=True).dblclick()
+    expect(page.get_by_text("Renewed: it ends on")).to_be_visible()
+    assert license_.renewals.count() == 1
+
+
 def test_a_filtered_list_is_kept_opened_again_and_shared(sign_in, licenses, make_user):
     """D10: a saved view is the list under a name, and a colleague finds it once it is shared."""
     page = sign_in()
