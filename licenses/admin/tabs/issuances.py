@@ -16,7 +16,9 @@ from licenses.models import Issuance, License
 
 SLUG = "issuances"
 PAGE = 50
+MOST_NAMED = 50
 TWO = 2
+TURN = "to"  # the page that one turns to, with what is chosen so far
 LONGEST_KEY = 18
 
 
@@ -25,16 +27,16 @@ def content(request: HttpRequest, row: License) -> dict[str, Any]:
     page = _page(request, row)
     names = names_of(issuance.actor for issuance in page.object_list)
     picked = _picked(request, row, "pick")
+    shown = {issuance.pk for issuance in page.object_list}
     url = tab_url(row, SLUG)
     return {
         "page": page,
-        "newer": f"{url}&page={page.number - 1}",
-        "older": f"{url}&page={page.number + 1}",
+        "elsewhere": [issuance for issuance in picked if issuance.pk not in shown],
         "lines": [(issuance, names[issuance.actor]) for issuance in page.object_list],
         "picked": {issuance.pk for issuance in picked},
         "url": url,
         "compared": _compared(picked) if len(picked) == TWO else None,
-        "miscounted": "pick" in request.GET and len(picked) != TWO,
+        "miscounted": TURN not in request.GET and "pick" in request.GET and len(picked) != TWO,
         "inspected": _inspected(next(iter(_picked(request, row, "inspect")), None)),
     }
 
@@ -49,7 +51,7 @@ def _page(request: HttpRequest, row: License) -> Page[Any]:
         .defer("claims", "artifact", "signing_key__private_sealed")
     )
     return Paginator(rows.select_related("signing_key").order_by("-id"), PAGE).get_page(
-        request.GET.get("page")
+        request.GET.get(TURN) or request.GET.get("page")
     )
 
 
@@ -57,7 +59,7 @@ def _picked(request: HttpRequest, row: License, name: str) -> list[Issuance]:
     """The issuances of this license that the address names, oldest first."""
     keys = {
         int(text)
-        for text in request.GET.getlist(name)[:PAGE]
+        for text in request.GET.getlist(name)[:MOST_NAMED]
         if text.isdecimal() and len(text) <= LONGEST_KEY
     }
     if not keys:

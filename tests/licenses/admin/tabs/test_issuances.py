@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from licenses.admin.tabs import issuances
 from licenses.services.issuing import license_reissue
 from licenses.services.renewing import license_renew
 
@@ -110,3 +111,15 @@ def test_many_keys_have_pages(root, license_, issue, tab):
     answer = root.get(tab(license_, "issuances"))
     assert (len(answer.context["lines"]), answer.context["page"].paginator.count) == (50, 52)
     assert len(root.get(tab(license_, "issuances", page=2)).context["lines"]) == 2
+
+
+def test_two_keys_of_different_pages_are_compared(root, license_, changed, issue, tab, monkeypatch):
+    """What is chosen on one page is carried to the next."""
+    monkeypatch.setattr(issuances, "PAGE", 1)
+    newest, oldest = issue(license_).issuance, license_.issuances.order_by("id").first()
+    turned = root.get(tab(license_, "issuances", pick=newest.pk, to=3))
+    assert f'name="pick" value="{newest.pk}" checked' in turned.content.decode()
+    assert "Choose exactly two" not in turned.content.decode()
+    assert [issuance for issuance, _ in turned.context["lines"]] == [oldest]
+    compared = root.get(tab(license_, "issuances", page=3, pick=[newest.pk, oldest.pk])).context["compared"]
+    assert (compared["before"], compared["after"]) == (oldest, newest)
