@@ -96,8 +96,8 @@ PERMISSIONS: dict[str, set[str]] = {
         "licenses.view_signingkey",
         "history.view_event",
     },
-    # issues test keys and nothing else
-    ISSUER: _VIEW_OFFICE | _WRITE_NOTES | {"licenses.create_test", "licenses.see_key_text"},
+    # issues test keys and nothing else; who makes them reads them, and no key that was sold
+    ISSUER: _VIEW_OFFICE | _WRITE_NOTES | {"licenses.create_test"},
     BILLING: _VIEW_OFFICE
     | _WRITE_NOTES
     | _VIEW_MONEY

@@ -18,6 +18,7 @@ from config.kit.ids import uuid7
 from licenses.admin.account_field import ForAccount, may_open_accounts, remember, suggestions
 from licenses.admin.forms import format_of, posted
 from licenses.admin.generate_forms import LicenseForm, plan_facts
+from licenses.admin.key_sight import may_see_keys
 from licenses.admin.license_actions import may_create
 from licenses.admin.modules_field import Modules, fits
 from licenses.admin.pages import form_page, issued_page
@@ -97,7 +98,7 @@ def _form(request: HttpRequest) -> LicenseForm:
         posted(request),
         initial=_prefill(request),
         kinds=kinds_allowed(request),
-        may_see_key=request.user.has_perm("licenses.see_key_text"),
+        may_see_key=may_see_keys(request, kinds_allowed(request)),
         may_open=may_open_accounts(request),
     )
 

@@ -20,8 +20,11 @@ from config.kit import actors
 from config.kit.admin import ReadOnlyAdmin
 from config.kit.clock import now
 from config.kit.errors import Refusal
+from config.kit.filters import DaysFilter
 from config.kit.ids import parse_license_id
 from licenses.admin import display as show
+from licenses.admin import filters
+from licenses.admin.key_sight import may_see_keys
 from licenses.admin.people import names_of
 from licenses.models import Issuance
 from licenses.services.artifacts import artifact_filename, artifact_text
@@ -39,6 +42,16 @@ class LicenseFilter(TextFilter):  # type: ignore[misc] # unfold ships no types
         return queryset.filter(license__uid=uid) if uid else queryset.none()
 
 
+class CountsFilter(filters.CountsFilter):
+    path = "license__"
+
+
+class IssuedFilter(DaysFilter):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = "day it was issued"
+
+
 SEE_KEYS = ("licenses.view_signingkey", "licenses.rotate_signingkey")
 
 
@@ -52,6 +65,8 @@ class IssuanceAdmin(ReadOnlyAdmin):
         ("format", ChoicesDropdownFilter),
         ("cause", ChoicesDropdownFilter),
         ("channel", ChoicesDropdownFilter),
+        ("issued_at", IssuedFilter),
+        CountsFilter,
     )
     search_fields = ("text_sha256",)
     search_help_text = "License id (L-…) or the SHA-256 of a key"
@@ -148,7 +163,7 @@ class IssuanceAdmin(ReadOnlyAdmin):
         context = {
             "newest": row,
             "kept": row is not None and is_kept(row),
-            "may_see_key": request.user.has_perm("licenses.see_key_text"),
+            "may_see_key": may_see_keys(request, [row.license.kind] if row else []),
         }
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
@@ -176,7 +191,8 @@ class IssuanceAdmin(ReadOnlyAdmin):
         return answer
 
     def _answer(self, request: HttpRequest, pk: int) -> HttpResponse:
-        if not (self.has_view_permission(request) and request.user.has_perm("licenses.see_key_text")):
+        kinds = Issuance.objects.filter(pk=pk).values_list("license__kind", flat=True)
+        if not (self.has_view_permission(request) and may_see_keys(request, kinds)):
             raise PermissionDenied
         try:
             text = artifact_text(issuance=_issuance(pk), actor=actors.user(request.user), at=now())

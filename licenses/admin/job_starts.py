@@ -20,6 +20,7 @@ from licenses.admin.display import page_of
 from licenses.admin.generate import kinds_allowed
 from licenses.admin.generate_forms import plan_facts
 from licenses.admin.job_forms import BulkForm, ImportForm
+from licenses.admin.key_sight import may_see_keys
 from licenses.admin.pages import form_page
 from licenses.admin.people import staff
 from licenses.domain.rows import LEGACY_COLUMNS, ORDER_COLUMNS
@@ -58,7 +59,7 @@ class JobStarts:
             raise PermissionDenied
         form = BulkForm(
             posted(request), request.FILES or None, kinds=kinds,
-            may_see_key=request.user.has_perm("licenses.see_key_text"),
+            may_see_key=may_see_keys(request, kinds),
         )  # fmt: skip
         creator = staff(request)
         job = form.submit(

@@ -27,6 +27,7 @@ from licenses.admin import display as show
 from licenses.admin.generate import kinds_allowed
 from licenses.admin.job_facts import TONES, Facts, facts_of, progress_of, row_cells, said_of, state_of
 from licenses.admin.job_starts import JobStarts
+from licenses.admin.key_sight import may_see_keys
 from licenses.domain.enums import Kind
 from licenses.models import Job
 from licenses.services.job_checks import job_recheck
@@ -148,7 +149,7 @@ class JobAdmin(JobStarts, ReadOnlyAdmin):
             "facts": facts,
             "badge": show.badge(facts.state, TONES.get(facts.state, "")),
             "may_run": may_run(request, job),
-            "may_see_keys": request.user.has_perm("licenses.see_key_text"),
+            "may_see_keys": _may_see_keys(request, job),
             "progress": progress_of(facts),
             "page": page,
             "rows": wanted,
@@ -196,7 +197,7 @@ class JobAdmin(JobStarts, ReadOnlyAdmin):
     def keys_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """The results with the keys. By POST: each reading of a key is written into the history."""
         job = self._job(request, str(pk))
-        if not request.user.has_perm("licenses.see_key_text"):
+        if not _may_see_keys(request, job):
             raise PermissionDenied
         rows = job_results_with_keys(job=job, actor=actors.user(request.user), at=now())
         try:
@@ -234,3 +235,9 @@ def may_run(request: HttpRequest, job: Job) -> bool:
 def _begun(rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
     """The rows, after the first of them was read: what refuses, refuses before the answer begins."""
     return chain(list(islice(rows, 1)), rows)
+
+
+def _may_see_keys(request: HttpRequest, job: Job) -> bool:
+    """Of all that came of it, or of none."""
+    made = job.rows.order_by().filter(license__isnull=False)
+    return may_see_keys(request, made.values_list("license__kind", flat=True).distinct())

@@ -17,6 +17,7 @@ from config.kit.errors import Refusal
 from licenses.admin.display import instant
 from licenses.admin.facts import away
 from licenses.admin.forms import ServiceForm, format_of, posted
+from licenses.admin.key_sight import may_see_keys
 from licenses.admin.license_forms import (
     ExtendForm,
     IssueForm,
@@ -174,7 +175,7 @@ def _end_says(asked: Asked) -> tuple[str, ...]:
 
 
 def _issue_form(asked: Asked) -> IssueForm:
-    may_see_key = asked.request.user.has_perm("licenses.see_key_text")
+    may_see_key = may_see_keys(asked.request, [asked.row.kind])
     return IssueForm(posted(asked.request), may_see_key=may_see_key)
 
 
@@ -305,7 +306,7 @@ def _verify(asked: Asked, form: VerifyForm) -> Verdict:
 
 
 def _kept_text(asked: Asked, issuance: Issuance) -> str:
-    if not asked.request.user.has_perm("licenses.see_key_text"):
+    if not may_see_keys(asked.request, [asked.row.kind]):
         raise PermissionDenied
     return artifact_text(issuance=issuance, actor=asked.actor, at=asked.at)
 

@@ -9,6 +9,7 @@ from django.template.response import TemplateResponse
 
 from config.kit.pages import form_page, in_dialog
 from licenses.admin.display import page_of
+from licenses.admin.key_sight import may_see_keys
 from licenses.models import Issuance
 from licenses.services.signing import Issued
 
@@ -24,8 +25,8 @@ def done(row: Model) -> HttpResponse:
 
 def issued_page(request: HttpRequest, issued: Issued) -> HttpResponse:
     """After signing: the license's page with the key at hand, or, when it was not kept, the key itself, once."""
-    may_see = request.user.has_perm("licenses.see_key_text")
     row = issued.issuance.license
+    may_see = may_see_keys(request, [row.kind])
     if issued.issuance.artifact is not None:
         if may_see:
             request.session[SHOW_ONCE] = issued.issuance.pk

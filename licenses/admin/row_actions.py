@@ -11,10 +11,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
+from licenses.admin.key_sight import may_see_keys
 from licenses.admin.parts import dialog
+from licenses.domain.enums import Kind
 from licenses.models import Issuance, License
 
 FROM_ROW = ("renew", "revoke")
+OF_TESTS = ("copy-test", "download-test")
+"""Of the menu of who reads keys of test licenses only; no other row has them."""
 
 
 class RowActions:
@@ -34,7 +38,8 @@ class RowActions:
 
     def row_refuses(self, row: License) -> str:
         """The actions that the state of this row does not allow."""
-        return " ".join(slug for slug in FROM_ROW if (found := dialog(slug)) and not found.fits(row))
+        refused = [slug for slug in FROM_ROW if (found := dialog(slug)) and not found.fits(row)]
+        return " ".join(refused if row.kind == Kind.TEST else [*refused, *OF_TESTS])
 
 
 def _newest_key(view: str) -> Callable[..., HttpResponse]:
@@ -42,9 +47,10 @@ def _newest_key(view: str) -> Callable[..., HttpResponse]:
 
     def answer(request: HttpRequest, pk: int) -> HttpResponse:
         issuances: Any = admin.site.get_model_admin(Issuance)
-        if not request.user.has_perm("licenses.see_key_text"):
+        kinds = list(License.objects.filter(pk=pk).values_list("kind", flat=True))
+        if not may_see_keys(request, kinds):
             raise PermissionDenied
-        if not License.objects.filter(pk=pk).exists():
+        if not kinds:
             raise Http404
         newest = Issuance.objects.filter(license=pk).order_by("-id").values_list("pk", flat=True).first()
         if newest is None:

@@ -19,6 +19,7 @@ from licenses.admin.forms import posted
 from licenses.admin.generate import kinds_allowed
 from licenses.admin.generate_forms import TestKeyForm, open_plans
 from licenses.admin.issuances import is_kept
+from licenses.admin.key_sight import may_see_keys
 from licenses.admin.license_actions import may_create
 from licenses.admin.pages import SHOW_ONCE, form_page, issued_page, shows_now
 from licenses.admin.people import staff
@@ -113,7 +114,7 @@ def _made(request: HttpRequest, granted: Granted) -> HttpResponse:
     if issuance.artifact is None:
         messages.success(request, f"Test key {row.public_id} for {row.account.name} is ready.")
         return issued_page(request, granted.issued)
-    if request.user.has_perm("licenses.see_key_text"):
+    if may_see_keys(request, [row.kind]):
         request.session[SHOW_ONCE] = issuance.pk
     return HttpResponseRedirect(f"{reverse(NAME)}?{urlencode({'made': row.public_id})}")
 
@@ -129,6 +130,6 @@ def _newest(request: HttpRequest) -> dict[str, Any]:
         "made": row,
         "newest": issuance,
         "kept": is_kept(issuance),
-        "may_see_key": request.user.has_perm("licenses.see_key_text"),
+        "may_see_key": may_see_keys(request, [Kind.TEST]),
         "key_now": shows_now(request, issuance),
     }

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from licenses.admin.key_sight import may_see_keys
 from licenses.admin.parts import Tab, tab_register
 from licenses.domain.enums import Algorithm, Format
 from licenses.models import Issuance, License
@@ -50,7 +51,7 @@ def content(request: HttpRequest, row: License) -> dict[str, Any]:
         "newest": newest,
         "earlier": files[1:SHOWN],
         "more": len(files) > SHOWN,
-        "may_see_key": request.user.has_perm("licenses.see_key_text"),
+        "may_see_key": may_see_keys(request, [row.kind]),
         "published": newest is not None and newest.issuance.signing_key.state in PUBLISHED,
         "pem_url": pem_url(newest.issuance) if newest else "",
         "jwks_url": _address(reverse("jwks")),

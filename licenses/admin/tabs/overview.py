@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from licenses.admin import display as show
 from licenses.admin.issuances import is_kept
+from licenses.admin.key_sight import may_see_keys
 from licenses.admin.pages import shows_now
 from licenses.admin.parts import Tab, tab_register
 from licenses.admin.people import names_of
@@ -31,7 +32,7 @@ def content(request: HttpRequest, row: License) -> dict[str, Any]:
         "sections": (("Terms", terms(row)), ("Record", record(row))),
         "newest": newest,
         "kept": newest is not None and is_kept(newest),
-        "may_see_key": request.user.has_perm("licenses.see_key_text"),
+        "may_see_key": may_see_keys(request, [row.kind]),
         "key_now": shows_now(request, newest),
         "renewals": _renewals(row),
     }

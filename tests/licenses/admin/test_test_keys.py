@@ -129,11 +129,21 @@ def test_the_key_is_fetched_by_the_bench_once(tester, customer, enterprise, sign
     assert "data-key-now" not in again.content.decode()
 
 
-def test_who_may_not_see_keys_makes_them_all_the_same(as_role, customer, enterprise, signing, clock):
-    """D15: sales asks for test keys and reads none."""
-    answer = as_role("sales").post(PAGE, {"account": customer.pk}, follow=True)
-    assert License.objects.get().kind == "test"
-    assert "data-key-url" not in answer.content.decode()
+@pytest.mark.parametrize("role", ["sales", "issuer"])
+def test_who_makes_test_keys_reads_them_and_no_other(
+    as_role, make_license, issue, customer, page, clock, role
+):
+    """D15: of what was sold neither text nor button."""
+    browser = as_role(role)
+    answer = browser.post(PAGE, {"account": customer.pk}, follow=True)
+    assert "data-key-url" in answer.content.decode()
+    sold = make_license()
+    issue(sold)
+    for row, status in ((License.objects.get(kind="test"), 200), (sold, 403)):
+        issuance = row.issuances.get()
+        for address in (reverse("admin:licenses_issuance_text", args=[issuance.pk]), page(row, "key_text")):
+            assert browser.post(address).status_code == status
+        assert ("data-key-url" in browser.get(page(row)).content.decode()) is (status == 200)
 
 
 def test_a_key_that_is_not_kept_is_shown_at_once(tester, customer, enterprise, signing, settings):
