@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from config.kit.clock import now
-from trials.domain.evidence.words import AccessCheck, CheckResult, StageName, State
+from trials.domain.evidence.words import AccessCheck, CheckResult, ExpiryOutcome, StageName, State
 from trials.models import BlockedAccessCheck, EvidenceApproval, EvidencePackage, Trial
 from trials.services.evidence.drafting import trials_without_follow_up
 
@@ -76,12 +76,22 @@ def waiting_for_approval() -> QuerySet[EvidencePackage]:
     return rows.select_related("trial__account", "trial__program").order_by("changed_at", "pk")
 
 
+def must_be_shut() -> QuerySet[Trial]:
+    """Trials whose evidence says that they were revoked. Who goes on keeps a license that works (B25)."""
+    revoked = EvidencePackage.objects.filter(
+        trial=OuterRef("pk"), stage=StageName.EXPIRY, latest=True, values__outcome=ExpiryOutcome.REVOKED
+    )
+    return Trial.objects.filter(Exists(revoked))
+
+
 def license_checks_due(at: datetime, *, again_after: timedelta = timedelta(days=1)) -> QuerySet[Trial]:
-    """Ended trials that did not convert, whose license was not yet found shut, and not tried since a day (B25)."""
+    """Revoked trials whose license was not yet found shut, and not tried since a day (B25)."""
     checks = BlockedAccessCheck.objects.filter(
         trial=OuterRef("pk"), check_name=AccessCheck.LICENSE_VALIDATION
+    ).order_by("-id")
+    rows = must_be_shut().filter(ended_at__lte=at)
+    rows = rows.annotate(
+        found=Subquery(checks.values("result")[:1]), tried_at=Subquery(checks.values("checked_at")[:1])
     )
-    ended = Trial.objects.filter(ended_at__lte=at).exclude(outcome=Trial.Outcome.CONVERTED)
-    return ended.exclude(Exists(checks.filter(result=CheckResult.BLOCKED))).exclude(
-        Exists(checks.filter(checked_at__gt=at - again_after))
-    )
+    again = Q(tried_at__isnull=True) | (Q(tried_at__lte=at - again_after) & ~Q(found=CheckResult.BLOCKED))
+    return rows.filter(again)

@@ -13,8 +13,9 @@ from config.kit.clock import now
 from history.services import checkpoint, sequence
 from licenses.services.catalogue import plan_create
 from tests.trials.services.evidence.test_export import holds
-from trials.domain.evidence.stages import PILOT_PLAN
+from trials.domain.evidence.stages import PILOT_PLAN, STAGES
 from trials.domain.evidence.words import StageName
+from trials.services.evidence.daily import evidence_tend
 from trials.services.evidence.drafting import evidence_draft
 from trials.services.evidence.packages import latest_of
 from trials.services.programs import program_create
@@ -121,7 +122,7 @@ def follow_up(writer: Page, trial: Any, *kinds: str) -> None:
 
 
 def test_an_expired_trial_becomes_a_paid_pilot(people, ended):
-    """B2-B23: escalated, given grace, handed to sales, converted; the export is checked by foreign code."""
+    """B2-B25: escalated, given grace, handed to sales, converted, closed out; foreign code checks the export."""
     (writer, approver), trial = people, ended[0]
     path(writer, trial)
     expect(writer.locator("#stage-expiry [data-blocker=outcome_invalid]")).to_be_visible()
@@ -146,11 +147,19 @@ def test_an_expired_trial_becomes_a_paid_pilot(people, ended):
     plan = {name: TODAY if name.endswith("_at") else "ref:1" for name in PILOT_PLAN}
     press(writer, trial, "Fill in", stage="activation", **plan)
     decide(approver, trial, "activation")
+    evidence_tend(at=now())  # as it runs every hour: the license goes on working, and that blocks nothing
+    press(writer, trial, "Try the license")
+    begin(writer, trial, "closeout")
+    members = [field.name for field in STAGES[StageName.CLOSEOUT].fields if field.name != "billing_status"]
+    press(
+        writer, trial, "Fill in", stage="closeout", billing_status="paid", **dict.fromkeys(members, "user:8")
+    )
+    decide(approver, trial, "closeout")
     document = exported(approver)
     assert [package["stage"] for package in document["packages"]] == [
-        "access", "expiry", "follow_up", "conversion", "activation",
+        "access", "expiry", "follow_up", "conversion", "activation", "closeout",
     ]  # fmt: skip
-    assert document["counts"]["approved"] == document["counts"]["ready"] == 5
+    assert document["counts"]["approved"] == document["counts"]["ready"] == 6
 
 
 def test_a_revoked_trial_is_closed_out(people, ended):

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
+from licenses.models import License
 from tests.trials.api.evidence_way import ORDER, Way
 from trials.domain.evidence.stages import PRODUCTION_PLAN, STAGES
 from trials.domain.evidence.words import AccessCheck, StageName
@@ -42,7 +43,7 @@ MEMBER_OF = {
 REVOKED = {
     "license_revocation_ref_missing", "access_revocation_ref_missing", "closeout_handoff_ref_missing",
     *(f"access_check_missing:{check}" for check in AccessCheck),
-    *(f"access_check_failed:{check}" for check in set(AccessCheck) - {AccessCheck.LICENSE_VALIDATION}),
+    *(f"access_check_failed:{check}" for check in AccessCheck),
 }  # fmt: skip
 RENEWED = {"renewal_ref_missing", "new_expires_at_missing"}
 PRODUCTION = {"pilot_plan_in_production", *(f"{name}_missing" for name in PRODUCTION_PLAN)}
@@ -58,6 +59,15 @@ def chain_for(stage, code):
 
 
 CASES = sorted({(stage, *chain_for(stage, gate.code)) for stage in StageName for gate in STAGES[stage].gates})
+
+
+def open_door(way, check):
+    """A check that finds the door open; our own license has to live again for that."""
+    if check != AccessCheck.LICENSE_VALIDATION:
+        way.attest(check, "allowed")
+        return
+    License.objects.update(status="active")
+    way.try_license()
 
 
 def spoil(way, stage, code):  # noqa: C901 - one table, a line a case
@@ -83,7 +93,7 @@ def spoil(way, stage, code):  # noqa: C901 - one table, a line a case
     elif code == "commercial_handoff_missing":
         way.change("follow_up", commercial_handoff_ref="")
     elif kind == "access_check_failed":
-        way.try_license() if check == AccessCheck.LICENSE_VALIDATION else way.attest(check, "allowed")
+        open_door(way, check)
     elif code in MEMBER_OF:
         member, word = MEMBER_OF[code]
         if (stage, code) == (S.FOLLOW_UP, "channel_invalid"):

@@ -228,7 +228,8 @@ def expect_closeout(p):
     names = ("license_validation", "package_pull", "trial_portal_access", "report_render", "support_handoff")
     if outcome == "revoked":
         said += [f"access_check_missing:{name}" for name in names if name not in p.checks]
-    return said + [f"access_check_failed:{name}" for name in names if p.checks.get(name) == "allowed"]
+        said += [f"access_check_failed:{name}" for name in names if p.checks.get(name) == "allowed"]
+    return said
 
 
 def expect_renewal_outcome(p):

@@ -138,7 +138,7 @@ def test_no_person_stands_in_an_export(revoked, at):
 
 
 def test_the_daily_job_leaves_nothing_silent(running, at, monkeypatch):
-    """B17, B25: empty right after it; after three days what is still blocked is listed; the license was tried."""
+    """B17, B25: empty right after it; after three days what is still blocked is listed."""
     late = running.ends_at + timedelta(hours=1)
     trial_sweep(at=late)
     assert list(expired_without_follow_up(late)) == [running]
@@ -146,8 +146,26 @@ def test_the_daily_job_leaves_nothing_silent(running, at, monkeypatch):
     draft_evidence()
     assert not expired_without_follow_up(late).exists()
     assert list(expired_without_follow_up(late + timedelta(days=3))) == [running]
-    assert not license_checks_due(late).exists()  # found open, in its grace
-    assert list(license_checks_due(late + timedelta(days=2))) == [running]
+    # how it ends is for a person to say: until then nothing has to be shut
+    assert not BlockedAccessCheck.objects.exists()
+
+
+def test_the_job_tries_the_license_of_who_was_revoked_until_it_is_shut(running, revoked, at):
+    """B25: once a day while it is found open, and no more after that."""
+    evidence_tend(at=at)
+    found = BlockedAccessCheck.objects.get()
+    assert (found.result, found.by, list(license_checks_due(at + timedelta(days=2)))) == (
+        "blocked",
+        "signet",
+        [],
+    )
+    BlockedAccessCheck.objects.update(result="allowed")
+    assert not license_checks_due(at + timedelta(hours=23)).exists()
+    assert list(license_checks_due(at + timedelta(days=1))) == [revoked]
+    evidence_change(
+        package=latest_of(revoked, StageName.EXPIRY), values={"outcome": "escalated"}, **ANN, at=at
+    )
+    assert not license_checks_due(at + timedelta(days=1)).exists()
 
 
 def test_a_late_follow_up_is_told_once_a_trial(running, at):

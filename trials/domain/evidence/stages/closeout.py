@@ -31,7 +31,7 @@ def _check_passed(check: AccessCheck) -> Gate:
         f"access_check_failed:{check}",
         f"{check.replace('_', ' ').capitalize()} is still allowed.",
         "Shut it, then run the checks again.",
-        lambda p: p.checks.get(check) == CheckResult.ALLOWED,
+        lambda p: ends(p) and p.checks.get(check) == CheckResult.ALLOWED,
         "checks",
     )
 
