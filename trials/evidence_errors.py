@@ -38,6 +38,13 @@ class DigestDiffers(Conflict):
     title = "The package changed since you read it. Read it again, then decide."
 
 
+class DeliveryKnown(Conflict):
+    """B18: how far a mail came is said by its send log, and nothing that was sent is queued again."""
+
+    code = "delivery_known"
+    title = "How far this notification came is known already."
+
+
 class AlreadyApproved(Conflict):
     code = "already_approved"
     title = "This version is approved already."

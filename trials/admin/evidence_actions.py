@@ -214,7 +214,7 @@ OF_PACKAGE = (
     ),
     Dialog(
         slug="drop", title="Take a handoff out", icon="undo", order=60, allowed=needs(EDIT), act=_drop,
-        form=lambda asked: DropForm(posted(asked.request)), submit="Take it out",
+        form=lambda asked: DropForm(posted(asked.request), package=asked.row), submit="Take it out",
         fits=lambda row: _is_follow_up(row) and row.handoffs.exists(),
         says=lambda _asked: ["The others stay."],
     ),

@@ -100,7 +100,12 @@ def handoff_initial(handoff: Handoff) -> dict[str, str]:
 
 
 class DropForm(ServiceForm):
-    kind = select("Handoff to", words(HandoffKind))
+    kind = select("Handoff to", [])
+
+    def __init__(self, data: Any, *, package: EvidencePackage) -> None:
+        super().__init__(data)
+        field: Any = self.fields["kind"]
+        field.choices = words(HandoffKind(kind) for kind in package.handoffs.values_list("kind", flat=True))
 
 
 class NotifyForm(ServiceForm):

@@ -116,7 +116,10 @@ class DeliverySet(EvidenceOperation):
         operation_id="evidence_notification_state",
         tags=TAGS,
         summary="Say how far a notification has come (B18)",
-        description="Of an `email` the send log says so by itself.",
+        description=(
+            "Of an `email` the send log says so by itself: 409 `delivery_known` for anybody else, and for going back "
+            "to `queued`."
+        ),
         request=shapes.DeliveryInput,
         responses=shapes.NotificationOutput,
     )

@@ -175,6 +175,8 @@ def test_a_follow_up_is_worked_with_its_buttons(sales, approver, expired):
     }
     assert [told.state for told in shown.step.notifications] == ["delivered"]
     sales.post(dialog(expired, "drop", S.FOLLOW_UP), {"kind": "support"})
+    offered = sales.get(dialog(expired, "drop", S.FOLLOW_UP)).context["form"].fields["kind"].choices
+    assert [value for value, _ in offered] == ["customer_success", "sales"]
     assert len(steps(sales, expired)[S.FOLLOW_UP].step.handoffs) == 2
 
 

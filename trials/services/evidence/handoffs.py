@@ -10,7 +10,7 @@ from config.kit.errors import FieldError, Invalid
 from trials.domain.evidence.words import HandoffKind, StageName, TrackingKind
 from trials.models import EvidencePackage, Handoff
 from trials.services.evidence.checking import demand_references
-from trials.services.evidence.packages import package_keep, version_to_write
+from trials.services.evidence.packages import package_keep, trial_lock, version_to_write
 
 
 def handoff_set(
@@ -44,12 +44,15 @@ def handoff_set(
 
 
 def handoff_drop(*, package: EvidencePackage, kind: HandoffKind, actor: str, at: datetime) -> EvidencePackage:
-    """Take one handoff out of a follow-up package; a no-op when it is not there."""
+    """Take one handoff out of a follow-up package; a no-op when it is not there. Raises Invalid, NotSuperseded."""
     _demand_follow_up(package)
     with transaction.atomic():
+        trial_lock(package.trial)
+        if not Handoff.objects.filter(package=package, kind=kind).exists():
+            return package  # before a version is opened: what was decided stays decided
         row = version_to_write(package, actor=actor, at=at)
-        if Handoff.objects.filter(package=row, kind=kind).delete()[0]:
-            package_keep(row, {"handoff_dropped": str(kind)}, actor=actor, at=at)
+        Handoff.objects.filter(package=row, kind=kind).delete()
+        package_keep(row, {"handoff_dropped": str(kind)}, actor=actor, at=at)
     return row
 
 

@@ -10,6 +10,7 @@ from config.kit.errors import FieldError, Invalid, NotFound
 from config.kit.locks import locked
 from history.domain.kinds import Kind
 from trials.domain.evidence.words import DeliveryState, NotificationChannel, StageName
+from trials.evidence_errors import DeliveryKnown
 from trials.models import EvaluatorNotification, EvidencePackage
 from trials.services.evidence.checking import demand_references
 from trials.services.evidence.evaluating import chain_evaluate, record_package
@@ -62,13 +63,18 @@ def evaluator_notify(
 def notification_state_set(
     *, uid: str, state: DeliveryState, actor: str, at: datetime
 ) -> EvaluatorNotification:
-    """Keep how far a notification has come; the same state again changes nothing. Raises NotFound."""
+    """Keep how far a notification has come; the same state again changes nothing.
+
+    Of a mail only the send log says it, through a `system:` actor. Raises NotFound, DeliveryKnown.
+    """
     with transaction.atomic():
         told = locked(EvaluatorNotification.objects.filter(uid=uid)).first()
         if told is None:
             raise NotFound
         if told.state == state:
             return told
+        if not actor.startswith("system:"):
+            _demand_worked_by_people(told, state)
         told.state, told.state_at = state.value, at
         told.save(update_fields=["state", "state_at"])
         package = told.package
@@ -77,3 +83,10 @@ def notification_state_set(
         record_package(Kind.EVALUATOR_DELIVERY, package, data, actor=actor, at=at)
         chain_evaluate(trial=package.trial, at=at)
     return told
+
+
+def _demand_worked_by_people(told: EvaluatorNotification, state: DeliveryState) -> None:
+    if told.channel == NotificationChannel.EMAIL:
+        raise DeliveryKnown("Of a mail the send log says how far it came.")
+    if state is DeliveryState.QUEUED:
+        raise DeliveryKnown("What was on its way is not queued again: tell the evaluator once more.")

@@ -19,6 +19,7 @@ from trials.domain.evidence.words import (
 )
 from trials.evidence_errors import (
     AlreadyApproved,
+    DeliveryKnown,
     DigestDiffers,
     NotSuperseded,
     OwnPackage,
@@ -28,6 +29,7 @@ from trials.evidence_errors import (
 from trials.models import EvidencePackage, Handoff
 from trials.services.evidence.approvals import SELF_SERVE, package_decide
 from trials.services.evidence.checks import access_check_attest, license_check_run
+from trials.services.evidence.daily import evidence_tend
 from trials.services.evidence.drafting import evidence_change, evidence_draft, trials_without_follow_up
 from trials.services.evidence.graces import grace_approve
 from trials.services.evidence.handoffs import handoff_drop, handoff_set
@@ -86,7 +88,7 @@ def escalate(trial, at):
     approve(trial, S.EXPIRY, at)
 
 
-def follow_up(trial, at):
+def follow_up(trial, at, kinds=HandoffKind):
     """Make the follow-up of an escalated trial ready and approved."""
     grace = grace_approve(trial=trial, until=at + timedelta(days=14), **BOB, at=at)
     package = latest_of(trial, S.FOLLOW_UP)
@@ -95,7 +97,7 @@ def follow_up(trial, at):
         "commercial_handoff_ref": "handoff:sales",
     }  # fmt: skip
     evidence_change(package=package, values=values, **ANN, at=at)
-    for kind in HandoffKind:
+    for kind in kinds:
         handoff_set(
             package=latest_of(trial, S.FOLLOW_UP),
             kind=kind,
@@ -237,6 +239,26 @@ def test_a_failed_notification_blocks_and_a_new_one_clears(expired, late):
     assert "notification_failed" not in codes(expired, S.FOLLOW_UP)
 
 
+@pytest.mark.parametrize("actor", ["user:1", "api-key:x", "cli:root"])
+def test_how_far_a_mail_came_is_for_the_send_log_to_say(expired, late, actor):
+    """B18: a mail that failed is not declared delivered; the other channels move on, and never back to queued."""
+    package = latest_of(expired, S.FOLLOW_UP)
+    by_mail = evaluator_notify(package=package, channel=NotificationChannel.EMAIL, **ANN, at=late)
+    notification_state_set(uid=by_mail.uid, state=DeliveryState.FAILED, actor="system:mail", at=late)
+    with pytest.raises(DeliveryKnown):
+        notification_state_set(uid=by_mail.uid, state=DeliveryState.DELIVERED, actor=actor, at=late)
+    by_mail.refresh_from_db()
+    assert by_mail.state == "failed"
+    ticket = evaluator_notify(
+        package=package, channel=NotificationChannel.SUPPORT_TICKET, tracking_ref="T-1", **ANN, at=late
+    )
+    assert (
+        notification_state_set(uid=ticket.uid, state=DeliveryState.SENT, actor=actor, at=late).state == "sent"
+    )
+    with pytest.raises(DeliveryKnown):
+        notification_state_set(uid=ticket.uid, state=DeliveryState.QUEUED, actor=actor, at=late)
+
+
 def test_other_channels_say_where_they_are_followed(expired, late):
     """B14, B9."""
     with pytest.raises(Invalid):
@@ -322,7 +344,7 @@ def test_the_license_is_no_matter_of_opinion(expired, late):
 
 
 def test_the_whole_way_to_a_paid_pilot(expired, late):
-    """B2, B22-B24: each stage consumes the approved one before."""
+    """B2, B22-B25: each stage consumes the approved one before; the license that goes on working blocks nothing."""
     escalate(expired, late)
     follow_up(expired, late)
     values = {
@@ -335,6 +357,8 @@ def test_the_whole_way_to_a_paid_pilot(expired, late):
     plan = {name: late if name.endswith("_at") else "ref:1" for name in PILOT_PLAN}
     package_open(trial=expired, stage=S.ACTIVATION, values=plan, **ANN, at=late)
     approve(expired, S.ACTIVATION, late)
+    evidence_tend(at=late)  # as it runs every hour
+    license_check_run(trial=expired, at=late)
     members = [field.name for field in STAGES[S.CLOSEOUT].fields if field.name != "billing_status"]
     values = {**dict.fromkeys(members, "ref:1"), "billing_status": "paid", "renewal_owner_ref": "user:8"}
     package_open(trial=expired, stage=S.CLOSEOUT, values=values, **ANN, at=late)
@@ -385,6 +409,19 @@ def test_a_handoff_is_replaced_and_dropped(expired, late):
     assert latest_of(expired, S.FOLLOW_UP).digest != digest
     handoff_drop(package=package, kind=HandoffKind.SALES, **ANN, at=late)
     assert not Handoff.objects.filter(kind="sales").exists()
+
+
+def test_dropping_a_handoff_that_is_not_there_leaves_the_approval(expired, late):
+    """B12, B19: no version, no event, and what was decided stays decided."""
+    escalate(expired, late)
+    handoff_drop(package=latest_of(expired, S.FOLLOW_UP), kind=HandoffKind.SUPPORT, **ANN, at=late)
+    follow_up(expired, late, kinds=set(HandoffKind) - {HandoffKind.SUPPORT})
+    row, events = latest_of(expired, S.FOLLOW_UP), Event.objects.count()
+    handoff_drop(package=row, kind=HandoffKind.SUPPORT, **ANN, at=late)
+    assert latest_of(expired, S.FOLLOW_UP) == row
+    assert row.approvals.get().approved
+    assert Event.objects.count() == events
+    assert handoff_drop(package=row, kind=HandoffKind.SALES, **ANN, at=late).version == row.version + 1
 
 
 def test_events_of_evidence_hold_ids_states_and_digests(expired, late):
