@@ -17,12 +17,14 @@ from trials.domain.evidence.gates import (
     Value,
 )
 from trials.domain.evidence.stages import STAGES
+from trials.domain.evidence.stages.follow_up import GRACE, NOTIFICATION
 from trials.domain.evidence.words import AccessCheck, CheckResult, DeliveryState, HandoffKind, StageName
 from trials.models import (
     BlockedAccessCheck,
     EvaluatorNotification,
     EvidenceApproval,
     EvidencePackage,
+    GraceApproval,
     Handoff,
 )
 
@@ -31,7 +33,7 @@ Chain: TypeAlias = dict[StageName, PackageFacts]
 
 
 def chains_of(trial_ids: Iterable[int]) -> dict[int, Chain]:
-    """The chain of each trial. Five queries, however many trials."""
+    """The chain of each trial. Six queries, however many trials."""
     ids = list(trial_ids)
     rows: dict[int, dict[StageName, EvidencePackage]] = defaultdict(dict)
     for row in EvidencePackage.objects.filter(trial__in=ids, latest=True):
@@ -70,10 +72,14 @@ class _Beside:
             "package_id", "kind", "owner_ref", "next_action_ref", "tracking_ref"
         ):
             self.handoffs[package].append(HandoffFacts(HandoffKind(kind), *refs))
+        self.rows: dict[int, set[str]] = defaultdict(set)
         self.deliveries: dict[int, DeliveryState] = {}
         told = EvaluatorNotification.objects.filter(package__trial__in=trials).order_by("id")
-        for trial, state in told.values_list("package__trial_id", "state"):
+        for trial, uid, state in told.values_list("package__trial_id", "uid", "state"):
+            self.rows[trial].add(f"{NOTIFICATION}{uid}")
             self.deliveries[trial] = DeliveryState(state)
+        for trial, uid in GraceApproval.objects.filter(trial__in=trials).values_list("trial_id", "uid"):
+            self.rows[trial].add(f"{GRACE}{uid}")
         self.checks: dict[int, dict[AccessCheck, CheckResult]] = defaultdict(dict)
         checks = BlockedAccessCheck.objects.filter(trial__in=trials).order_by("id")
         for trial, name, result in checks.values_list("trial_id", "check_name", "result"):
@@ -101,4 +107,5 @@ def _facts(row: EvidencePackage, name: StageName, chain: Chain, beside: _Beside)
         handoffs=tuple(beside.handoffs[row.pk]),
         delivery=beside.deliveries.get(row.trial_id) if name is StageName.FOLLOW_UP else None,
         checks=beside.checks[row.trial_id] if name is StageName.CLOSEOUT else {},
+        rows=frozenset(beside.rows[row.trial_id]) if name is StageName.FOLLOW_UP else frozenset(),
     )

@@ -117,6 +117,7 @@ def follow_up(writer: Page, trial: Any, *kinds: str) -> None:
             kind=kind,
             owner_ref="user:7",
             next_action_ref="task:1",
+            tracking_ref="task:2",
         )
     press(writer, trial, "Tell the evaluator", stage="follow_up", channel="crm_task", tracking_ref="task:9")
 
@@ -132,9 +133,7 @@ def test_an_expired_trial_becomes_a_paid_pilot(people, ended):
     expect(writer.locator("#stage-expiry")).to_contain_text("An evidence approver decides on it.")
     decide(approver, trial, "expiry")
     press(approver, trial, "Approve a grace period", until=f"{now() + timedelta(days=14):%Y-%m-%dT%H:%M}")
-    grace = f"grace:{trial.graces.get().uid}"
-    press(writer, trial, "Fill in", stage="follow_up", grace_ref=grace, grace_approval_ref=grace,
-          commercial_handoff_ref="handoff:sales")  # fmt: skip
+    press(writer, trial, "Fill in", stage="follow_up", commercial_handoff_ref="handoff:sales")
     follow_up(writer, trial, "customer_success", "sales", "support")
     decide(approver, trial, "follow_up")
     begin(writer, trial, "conversion")

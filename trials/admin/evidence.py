@@ -39,6 +39,9 @@ from trials.models import EvidencePackage, GraceApproval, Trial
 
 OWN = "You wrote in this version: somebody else decides on it."
 EVENTS = 50
+DIALOG_OF = {
+    "package": "edit", "handoffs": "handoff", "notification": "notify", "grace": "grace", "conversion": "open",
+}  # fmt: skip
 TONES = {"blocked": "danger", "waits for an approver": "warning", "rejected": "danger", "approved": "success"}
 
 
@@ -202,8 +205,9 @@ class EvidencePackageAdmin(DialogPage, KeysetList, ReadOnlyAdmin):
             return Shown(step, badge, [], [], [], [], "")
         row = step.row
         slugs = {dialog.slug for dialog in OF_PACKAGE}
-        buttons = [pair for pair in self.buttons(request, row) if pair[0].slug in slugs]
-        pages = {dialog.slug: url for dialog, url in buttons}
+        offered = self.buttons(request, row)
+        buttons = [pair for pair in offered if pair[0].slug in slugs]
+        pages = {dialog.slug: url for dialog, url in offered}
         note = ""
         if word in ("waits for an approver", "rejected") and "decide" not in pages:
             approves = request.user.has_perm(APPROVE)
@@ -247,11 +251,16 @@ def _when(decision: Any) -> str:
 
 def _missing(blocker: Blocker, step: Step, pages: dict[str, str]) -> Missing:
     """Where a blocker is cleared: a dialog for who may open it, otherwise the part of the page."""
-    dialog = {"package": "edit", "handoffs": "handoff", "notification": "notify"}.get(blocker.where, "")
+    dialog = DIALOG_OF.get(blocker.where, "")
     if dialog in pages:
         return Missing(blocker, pages[dialog], dialog=True)
     before = step.before or (step.stage.after[0] if step.stage.after else step.stage.name)
-    parts = {"predecessor": f"#stage-{before}", "approval": f"#stage-{before}", "checks": "#checks"}
+    parts = {
+        "predecessor": f"#stage-{before}",
+        "approval": f"#stage-{before}",
+        "conversion": f"#stage-{StageName.CONVERSION}",
+        "checks": "#checks",
+    }
     return Missing(blocker, parts.get(blocker.where, f"#stage-{step.stage.name}"), dialog=False)
 
 

@@ -93,7 +93,16 @@ class BlockerOutput(serializers.Serializer[Any]):
     says = serializers.CharField()
     clears = serializers.CharField(help_text="What would clear it.")
     where = serializers.ChoiceField(
-        choices=["package", "predecessor", "approval", "handoffs", "notification", "checks"]
+        choices=[
+            "package",
+            "predecessor",
+            "approval",
+            "conversion",
+            "handoffs",
+            "notification",
+            "grace",
+            "checks",
+        ]
     )
     href = serializers.CharField(help_text="Where it is cleared.")
 
@@ -175,7 +184,9 @@ def told(step: Step, blocker: Blocker) -> dict[str, str]:
         "package": f"{base}/{step.stage.name}",
         "predecessor": f"{base}/{before}",
         "approval": f"{base}/{before}/decide",
+        "conversion": f"{base}/{StageName.CONVERSION}",
         "handoffs": f"{base}/follow_up/handoffs",
+        "grace": f"{base}/graces",
         "notification": f"{base}/follow_up/notify",
         "checks": f"{base}/checks",
     }

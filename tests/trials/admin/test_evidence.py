@@ -154,14 +154,15 @@ def test_a_follow_up_is_worked_with_its_buttons(sales, approver, expired):
     """B9, B10, B12, B15, B18: grace, handoffs, telling the evaluator and how far that came."""
     escalate(sales, expired)
     approver.post(dialog(expired, "grace"), {"until": "2026-04-20T12:00"})
-    grace = f"grace:{expired.graces.get().uid}"
-    sales.post(dialog(expired, "edit", S.FOLLOW_UP), {"grace_ref": grace, "grace_approval_ref": grace,
-                                                      "commercial_handoff_ref": "handoff:sales"})  # fmt: skip
+    form = sales.get(dialog(expired, "edit", S.FOLLOW_UP)).context["form"]
+    given = {name: form.initial.get(name, "") for name in form.fields}
+    sales.post(dialog(expired, "edit", S.FOLLOW_UP), {**given, "commercial_handoff_ref": "handoff:sales"})
     for kind in ("customer_success", "sales", "support"):
         given = {
             "kind": kind,
             "owner_ref": "user:7",
             "next_action_ref": "task:1",
+            "tracking_ref": "task:2",
             "tracking_kind": "crm_task",
         }
         sales.post(dialog(expired, "handoff", S.FOLLOW_UP), given)

@@ -42,8 +42,8 @@ class Way:
         body = {"digest": self.read(stage)["digest"], "approved": approved}
         return _well(self.approver.post(self.path(stage, "decide"), body))
 
-    def handoff(self, kind, owner_ref="user:7", next_action_ref="task:1"):
-        body = {"owner_ref": owner_ref, "next_action_ref": next_action_ref}
+    def handoff(self, kind, owner_ref="user:7", next_action_ref="task:1", tracking_ref="task:2"):
+        body = {"owner_ref": owner_ref, "next_action_ref": next_action_ref, "tracking_ref": tracking_ref}
         return _well(self.writer._send("put", self.path("follow_up/handoffs", kind), body))
 
     def notify(self, channel="crm_task", tracking_ref="task:9"):
@@ -90,11 +90,8 @@ class Way:
 
     def _follow_up(self):
         if self.outcome != "revoked":
-            body = {"until": self.until}
-            grace = f"grace:{_well(self.approver.post(self.path('graces'), body)).json()['grace']}"
-            self.change(
-                "follow_up", grace_ref=grace, grace_approval_ref=grace, commercial_handoff_ref="handoff:sales"
-            )
+            _well(self.approver.post(self.path("graces"), {"until": self.until}))
+            self.change("follow_up", commercial_handoff_ref="handoff:sales")
         for kind in HANDOFFS[self.outcome]:
             self.handoff(kind)
         self.notify()

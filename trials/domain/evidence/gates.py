@@ -64,7 +64,8 @@ class ApprovalFacts:
 class PackageFacts:
     """A package as its own gates and its successor's see it.
 
-    `approval` is the newest decision on it, `handoffs`, `delivery` and `checks` are what the rows beside it say.
+    `approval` is the newest decision on it, `handoffs`, `delivery` and `checks` are what the rows beside it say,
+    `rows` the references by which rows of this trial are named: `grace:…` and `notification:…`.
     `predecessor` is the newest package of the stage before, `predecessor_digest` the one it was built on.
     """
 
@@ -77,6 +78,7 @@ class PackageFacts:
     handoffs: tuple[HandoffFacts, ...] = ()
     delivery: DeliveryState | None = None
     checks: Mapping[AccessCheck, CheckResult] = field(default_factory=dict)
+    rows: frozenset[str] = frozenset()
 
     def text(self, name: str) -> str:
         value = self.values.get(name)
@@ -98,7 +100,8 @@ class PackageFacts:
 class Gate:
     """One condition. `blocks` is true while it is not met; `code` is stable; `where` names the place to clear it.
 
-    Places: package (its form), predecessor, approval, handoffs, notification, checks.
+    Places: package (its form), predecessor, approval (of the predecessor), conversion, handoffs, notification, grace,
+    checks.
     """
 
     code: str

@@ -44,6 +44,13 @@ class ExpiryOutcome(StrEnum):
     ESCALATED = "escalated"
 
 
+class RenewalTerm(StrEnum):
+    """Whether what a trial was renewed with ends (B5)."""
+
+    LIMITED = "limited"
+    PERPETUAL = "perpetual"
+
+
 GOES_ON = frozenset({ExpiryOutcome.RENEWED, ExpiryOutcome.ESCALATED})
 
 

@@ -9,12 +9,12 @@ from django.db import transaction
 from config.kit.errors import FieldError, Invalid
 from history.domain.kinds import Kind
 from trials.domain.evidence.references import UnfitReference, check_reference
-from trials.domain.evidence.words import State
+from trials.domain.evidence.words import StageName, State
 from trials.evidence_errors import AlreadyApproved, DigestDiffers, NotSuperseded, OwnPackage, PackageBlocked
 from trials.evidence_path import writers_of
-from trials.models import EvidenceApproval, EvidencePackage
-from trials.services.evidence.evaluating import chain_evaluate, record_package
-from trials.services.evidence.packages import trial_lock
+from trials.models import EvidenceApproval, EvidencePackage, Trial
+from trials.services.evidence.evaluating import ACTOR, chain_evaluate, record_package
+from trials.services.evidence.packages import latest_of, package_keep, trial_lock
 
 SELF_SERVE = "policy:self-serve-access"
 """The name under which the access of a self-serve trial is approved: nobody looked, and the record says so."""
@@ -78,7 +78,19 @@ def _decide(
     kind = Kind.EVIDENCE_APPROVED if approved else Kind.EVIDENCE_REJECTED
     record_package(kind, row, {"by": by}, actor=actor, at=at)
     chain_evaluate(trial=row.trial, at=at)
+    if approved and row.stage == StageName.ACCESS:
+        _refer_from_expiry(decision, row.trial, at)
     return decision
+
+
+def _refer_from_expiry(decision: EvidenceApproval, trial: Trial, at: datetime) -> None:
+    """An expiry that nobody has decided on names the approval of the access that it ends (B4)."""
+    row = latest_of(trial, StageName.EXPIRY)
+    if row is None or row.approvals.exists():
+        return
+    row.trial = trial
+    row.values = {**row.values, "access_approval_ref": f"approval:{decision.pk}"}
+    package_keep(row, {"approval": decision.pk}, actor=ACTOR, at=at)
 
 
 def _check_comment(comment: str) -> None:

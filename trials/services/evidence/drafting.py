@@ -14,7 +14,14 @@ from history.domain.kinds import Kind
 from history.models import Event
 from licenses.selectors import latest_issuance
 from trials.domain.evidence.stages import HANDOFFS
-from trials.domain.evidence.words import ExpiryOutcome, ReleaseApproval, StageName, State
+from trials.domain.evidence.words import (
+    GOES_ON,
+    ExpiryOutcome,
+    ReleaseApproval,
+    RenewalTerm,
+    StageName,
+    State,
+)
 from trials.models import EvidencePackage, Handoff, Trial, TrialProgram
 from trials.services.evidence.approvals import package_approve_by_policy
 from trials.services.evidence.evaluating import ACTOR
@@ -95,12 +102,13 @@ def evidence_begin(*, trial: Trial, at: datetime) -> None:
 def evidence_open(
     *, trial: Trial, stage: StageName, values: Mapping[str, Any] | None = None, actor: str, at: datetime
 ) -> EvidencePackage:
-    """Open a stage as a person; a follow-up gets what the outcome asks for (B16).
+    """Open a stage as a person, with what is known; a follow-up gets what the outcome asks for (B16).
 
     What every interface calls. Raises what `package_open` raises.
     """
     with transaction.atomic():
-        row = package_open(trial=trial, stage=stage, values=values, actor=actor, at=at)
+        known = _known_values(trial_lock(trial), stage)
+        row = package_open(trial=trial, stage=stage, values={**known, **(values or {})}, actor=actor, at=at)
         if stage == StageName.FOLLOW_UP:
             follow_up_complete(trial=row.trial, at=at)
             row.refresh_from_db()
@@ -138,9 +146,20 @@ def follow_up_complete(*, trial: Trial, at: datetime) -> None:
     values.setdefault("follow_up_ref", f"follow-up:{row.uid}")
     if outcome == ExpiryOutcome.REVOKED:
         values.setdefault("closeout_handoff_ref", f"handoff:{row.uid}")
+    grace = trial.graces.first() if outcome in GOES_ON else None
+    if grace is not None:  # approved before there was a follow-up
+        values.setdefault("grace_ref", f"grace:{grace.uid}")
+        values.setdefault("grace_approval_ref", f"grace:{grace.uid}")
     if wanted or values != row.values:
         row.values = values
         package_keep(row, {"outcome": outcome, "handoffs": len(wanted)}, actor=ACTOR, at=at)
+
+
+def _known_values(trial: Trial, stage: StageName) -> dict[str, Any]:
+    if stage == StageName.ACCESS:
+        return _access_values(trial)
+    access = latest_of(trial, StageName.ACCESS)
+    return _expiry_values(trial, access) if stage == StageName.EXPIRY and access is not None else {}
 
 
 def _access_values(trial: Trial) -> dict[str, Any]:
@@ -194,12 +213,14 @@ def _outcome_values(trial: Trial) -> dict[str, Any]:
             "action_owner_ref": revoked.actor if revoked else "",
             "action_at": revoked.at if revoked else None,
         }
-    if trial.outcome == Trial.Outcome.CONVERTED and trial.converted_by and trial.converted_by.expires_at:
+    if trial.outcome == Trial.Outcome.CONVERTED and trial.converted_by:
+        ends_at = trial.converted_by.expires_at
         converted = _event(Kind.TRIAL_CONVERTED, f"trial:{trial.uid}")
         return {
             "outcome": ExpiryOutcome.RENEWED,
             "renewal_ref": f"license:{trial.converted_by.public_id}",
-            "new_expires_at": trial.converted_by.expires_at,
+            "renewal_term": RenewalTerm.LIMITED if ends_at else RenewalTerm.PERPETUAL,
+            "new_expires_at": ends_at,
             "action_owner_ref": converted.actor if converted else "",
             "action_at": converted.at if converted else None,
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -10,9 +10,13 @@ from config.kit.errors import FieldError, Invalid
 from history.domain.kinds import Kind
 from licenses.models import Channel
 from licenses.services.renewing import license_renew
+from trials.domain.evidence.words import ExpiryOutcome, StageName
 from trials.models import GraceApproval, Trial
 from trials.services.events import record_trial
-from trials.services.evidence.packages import trial_lock
+from trials.services.evidence.evaluating import ACTOR
+from trials.services.evidence.packages import latest_of, package_keep, trial_lock
+
+LONGEST = timedelta(days=366)
 
 
 def grace_approve(
@@ -20,10 +24,13 @@ def grace_approve(
 ) -> GraceApproval:
     """Record that a trial may go on until then; `renew` also gives its license that end (A26).
 
-    The caller has checked the right to (`trials.approve_evidence`). Raises Invalid, and what renewing raises.
+    A follow-up that nobody has decided on then refers to it (B10). The caller has checked the right to
+    (`trials.approve_evidence`). Raises Invalid, and what renewing raises.
     """
     if until <= at:
         raise Invalid([FieldError("until", "in_the_past", "A grace ends in the future.")])
+    if until > at + LONGEST:
+        raise Invalid([FieldError("until", "too_far", "A grace ends within a year.")])
     with transaction.atomic():
         row = trial_lock(trial)
         grace = GraceApproval.objects.create(trial=row, until=until, approver=actor, approved_at=at)
@@ -37,4 +44,16 @@ def grace_approve(
             if row.ended_at is None:
                 row.place_end(until)
                 row.save(update_fields=["ends_at", "middle_at"])
+        _refer(row, grace, at)
     return grace
+
+
+def _refer(trial: Trial, grace: GraceApproval, at: datetime) -> None:
+    """Not as the approver: whoever grants the grace did not write the follow-up (B19)."""
+    expiry, row = latest_of(trial, StageName.EXPIRY), latest_of(trial, StageName.FOLLOW_UP)
+    revoked = expiry is not None and expiry.values.get("outcome") == ExpiryOutcome.REVOKED
+    if row is None or revoked or row.approvals.exists():
+        return
+    row.trial, reference = trial, f"grace:{grace.uid}"
+    row.values = {**row.values, "grace_ref": reference, "grace_approval_ref": reference}
+    package_keep(row, {"grace": str(grace.uid)}, actor=ACTOR, at=at)

@@ -20,7 +20,7 @@ from trials.domain.evidence.stages import STAGES
 from trials.domain.evidence.words import StageName
 from trials.evidence_errors import NoPackage, NotSuperseded, PredecessorMissing
 from trials.models import EvidencePackage, Handoff, Trial
-from trials.services.evidence.evaluating import chain_evaluate, record_package
+from trials.services.evidence.evaluating import ACTOR, chain_evaluate, record_package
 
 
 def package_open(
@@ -43,6 +43,7 @@ def package_open(
         row.digest = digest_of(row)
         row.save(force_insert=True)
         record_package(Kind.EVIDENCE_DRAFTED, row, {}, actor=actor, at=at)
+        _rebuild_after(row, at)
         chain_evaluate(trial=trial, at=at)
         row.refresh_from_db()
     return row
@@ -99,8 +100,28 @@ def package_keep(row: EvidencePackage, data: dict[str, Any], *, actor: str, at: 
     row.digest = digest_of(row)
     row.save(update_fields=["values", "predecessor", "predecessor_digest", "digest", "author", "changed_at"])
     record_package(Kind.EVIDENCE_CHANGED, row, data, actor=actor, at=at)
+    _rebuild_after(row, at)
     chain_evaluate(trial=row.trial, at=at)
     row.refresh_from_db()
+
+
+def _rebuild_after(changed: EvidencePackage, at: datetime) -> None:
+    """Build what follows a package on what it is now, as far as nobody has decided on it.
+
+    A decision holds for what it was built on: a decided package stays blocked until somebody saves it again (B8).
+    """
+    for name in list(STAGES)[list(STAGES).index(StageName(changed.stage)) + 1 :]:
+        row = latest_of(changed.trial, name)
+        if row is None or row.approvals.exists():
+            continue
+        row.trial, built_on = changed.trial, row.predecessor_digest
+        _build_on(row)
+        if row.predecessor is None or row.predecessor_digest == built_on:
+            continue
+        row.digest, row.changed_at = digest_of(row), at
+        row.save(update_fields=["predecessor", "predecessor_digest", "digest", "changed_at"])
+        data = {"built_on": str(row.predecessor.uid)}
+        record_package(Kind.EVIDENCE_CHANGED, row, data, actor=ACTOR, at=at)
 
 
 def trial_lock(trial: Trial) -> Trial:

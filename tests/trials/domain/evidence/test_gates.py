@@ -49,6 +49,12 @@ def good(stage, outcome="escalated", target="paid_pilot"):
         values["release_approval"] = "approved"
     if stage is S.EXPIRY:
         values["outcome"] = outcome
+    if stage is S.FOLLOW_UP:
+        values |= {
+            "grace_ref": "grace:1",
+            "grace_approval_ref": "grace:1",
+            "notification_ref": "notification:1",
+        }
     if stage is S.CONVERSION:
         values |= {
             "target": target, "entitlement_readiness": "ready", "onboarding_readiness": "ready",
@@ -64,9 +70,12 @@ def good(stage, outcome="escalated", target="paid_pilot"):
         approval=ApprovalFacts(f"digest of {stage}", approved=True),
         predecessor=predecessor,
         predecessor_digest=predecessor.digest if predecessor else "",
-        handoffs=(HandoffFacts(HandoffKind.SALES, "user:1", "task:1"),) if stage is S.FOLLOW_UP else (),
+        handoffs=(HandoffFacts(HandoffKind.SALES, "user:1", "task:1", "task:2"),)
+        if stage is S.FOLLOW_UP
+        else (),
         delivery=DeliveryState.SENT if stage is S.FOLLOW_UP else None,
         checks=dict.fromkeys(AccessCheck, CheckResult.BLOCKED) if stage is S.CLOSEOUT else {},
+        rows=frozenset({"grace:1", "notification:1"}) if stage is S.FOLLOW_UP else frozenset(),
     )
 
 
@@ -141,14 +150,22 @@ def expect_expiry(p):
     if outcome == "revoked":
         said += missing(p, "license_revocation_ref", "access_revocation_ref")
     if outcome == "renewed":
-        said += missing(p, "renewal_ref", "new_expires_at")
+        said += missing(p, "renewal_ref")
+        if p.values.get("renewal_term") != "perpetual":
+            said += missing(p, "new_expires_at")
     if outcome == "escalated":
         said += missing(p, "escalation_ref")
     return said
 
 
+def unknown(p, names, kinds):
+    """B9, B18: what is called as rows of ours are, and is none of this trial's."""
+    refs = [p.values.get(name) or "" for name in names]
+    return [ref for ref in refs if ref.split(":")[0] in kinds and ref not in p.rows]
+
+
 def expect_follow_up(p):
-    """B6-B12, B14, B18."""
+    """B6-B12, B14, B15, B18."""
     said = chain_says(p, "expiry", "approval_package_mismatch")
     if p.values.get("notification_channel") not in (
         "email",
@@ -158,18 +175,30 @@ def expect_follow_up(p):
     ):
         said.append("channel_invalid")
     said += missing(p, "notification_ref", "delivery_owner_ref", "delivery_tracking_ref")
+    if unknown(p, ("notification_ref", "delivery_tracking_ref"), ("grace", "notification")):
+        said.append("notification_unknown")
     if p.delivery == "failed":
         said.append("notification_failed")
     outcome = ended_as(p)
     if outcome in ("renewed", "escalated"):
-        said += missing(p, "grace_ref", "grace_approval_ref", "commercial_handoff_ref")
+        said += missing(p, "grace_ref", "grace_approval_ref")
+    graces = {ref for ref in p.rows if ref.partition(":")[0] == "grace"}
+    if {p.values.get("grace_ref"), p.values.get("grace_approval_ref")} - {None, "", *graces}:
+        said.append("grace_unknown")
+    if outcome in ("renewed", "escalated"):
+        said += missing(p, "commercial_handoff_ref")
     if outcome == "revoked":
         said += missing(p, "closeout_handoff_ref")
-    if not p.handoffs or [h for h in p.handoffs if h.owner_ref == ""]:
-        said.append("handoff_owner_missing")
-    if not p.handoffs or [h for h in p.handoffs if h.next_action_ref == ""]:
-        said.append("handoff_next_action_missing")
-    return said
+    return said + handed(p.handoffs)
+
+
+def handed(handoffs):
+    """B12, B15."""
+    told = {"owner": "owner_ref", "next_action": "next_action_ref", "tracking": "tracking_ref"}
+    lacking = [
+        word for word, name in told.items() if not handoffs or "" in [getattr(h, name) for h in handoffs]
+    ]
+    return [f"handoff_{word}_missing" for word in lacking]
 
 
 def expect_conversion(p):
@@ -302,6 +331,7 @@ def spoil(draw, package):
         delivery=draw(st.sampled_from([package.delivery, DeliveryState.FAILED]))
         if package.stage is S.FOLLOW_UP
         else None,
+        rows=draw(st.sampled_from([package.rows, package.rows, frozenset()])),
         checks=draw(checks) if package.stage is S.CLOSEOUT and not draw(kept) else package.checks,
     )
 
@@ -311,7 +341,7 @@ def another(field):
         return st.just(AT + timedelta(days=1))
     if field.words is not None:
         return st.sampled_from([*(word.value for word in field.words), "nonsense"])
-    return st.just("ref:another")
+    return st.sampled_from(["ref:another", "grace:1", "grace:2", "notification:1", "notification:2"])
 
 
 handoffs = st.lists(
@@ -320,6 +350,7 @@ handoffs = st.lists(
         st.sampled_from(HandoffKind),
         st.sampled_from(["", "user:1"]),
         st.sampled_from(["", "task:1"]),
+        st.sampled_from(["", "task:2"]),
     ),
     max_size=3,
 ).map(tuple)

@@ -26,16 +26,22 @@ from trials.evidence_errors import (
     PackageBlocked,
     PredecessorMissing,
 )
+from trials.evidence_path import writers_of
 from trials.models import EvidencePackage, Handoff
 from trials.services.evidence.approvals import SELF_SERVE, package_decide
 from trials.services.evidence.checks import access_check_attest, license_check_run
 from trials.services.evidence.daily import evidence_tend
-from trials.services.evidence.drafting import evidence_change, evidence_draft, trials_without_follow_up
+from trials.services.evidence.drafting import (
+    evidence_change,
+    evidence_draft,
+    evidence_open,
+    trials_without_follow_up,
+)
 from trials.services.evidence.graces import grace_approve
 from trials.services.evidence.handoffs import handoff_drop, handoff_set
 from trials.services.evidence.notifying import evaluator_notify, notification_state_set
 from trials.services.evidence.packages import latest_of, package_change, package_open
-from trials.services.running import trial_revoke, trial_sweep
+from trials.services.running import trial_convert, trial_revoke, trial_sweep
 
 pytestmark = pytest.mark.django_db
 
@@ -90,19 +96,16 @@ def escalate(trial, at):
 
 def follow_up(trial, at, kinds=HandoffKind):
     """Make the follow-up of an escalated trial ready and approved."""
-    grace = grace_approve(trial=trial, until=at + timedelta(days=14), **BOB, at=at)
+    grace_approve(trial=trial, until=at + timedelta(days=14), **BOB, at=at)
     package = latest_of(trial, S.FOLLOW_UP)
-    values = {
-        "grace_ref": f"grace:{grace.uid}", "grace_approval_ref": f"grace:{grace.uid}",
-        "commercial_handoff_ref": "handoff:sales",
-    }  # fmt: skip
-    evidence_change(package=package, values=values, **ANN, at=at)
+    evidence_change(package=package, values={"commercial_handoff_ref": "handoff:sales"}, **ANN, at=at)
     for kind in kinds:
         handoff_set(
             package=latest_of(trial, S.FOLLOW_UP),
             kind=kind,
             owner_ref="user:7",
             next_action_ref="task:1",
+            tracking_ref="task:2",
             **ANN,
             at=at,
         )
@@ -143,6 +146,21 @@ def test_access_by_an_operator_waits_for_a_person(make_program, signing, ask, at
     assert codes(trial, S.EXPIRY)[:3] == [
         "access_evidence_not_ready", "access_approval_not_approved", "access_package_mismatch",
     ]  # fmt: skip
+    evidence_change(
+        package=latest_of(trial, S.ACCESS), values={"release_approval": "approved"}, **ANN, at=trial.ends_at
+    )
+    decision = approve(trial, S.ACCESS, trial.ends_at)
+    assert latest_of(trial, S.EXPIRY).values["access_approval_ref"] == f"approval:{decision.pk}"
+    assert codes(trial, S.EXPIRY) == ["outcome_invalid", "action_owner_ref_missing", "action_at_missing"]
+
+
+def test_a_stage_that_a_person_opens_begins_with_what_is_known(expired, running, late):
+    """B3, B4: as the daily job begins it; what the person says goes first."""
+    drafted = latest_of(expired, S.EXPIRY).values
+    EvidencePackage.objects.filter(stage=S.FOLLOW_UP).delete()
+    EvidencePackage.objects.filter(stage=S.EXPIRY).delete()
+    opened = evidence_open(trial=expired, stage=S.EXPIRY, values={"license_ref": "license:1"}, **ANN, at=late)
+    assert opened.values == {**drafted, "license_ref": "license:1"}
 
 
 def test_an_expired_trial_waits_for_somebody_to_say_how_it_ends(expired, late):
@@ -154,7 +172,7 @@ def test_an_expired_trial_waits_for_somebody_to_say_how_it_ends(expired, late):
     assert codes(expired, S.FOLLOW_UP) == [
         "channel_invalid", "notification_ref_missing", "delivery_owner_ref_missing", "delivery_tracking_ref_missing",
         "grace_ref_missing", "grace_approval_ref_missing", "commercial_handoff_ref_missing",
-        "handoff_owner_missing", "handoff_next_action_missing",
+        "handoff_owner_missing", "handoff_next_action_missing", "handoff_tracking_missing",
     ]  # fmt: skip
 
 
@@ -211,10 +229,79 @@ def test_a_change_after_approval_makes_a_version_and_opens_what_followed(expired
     assert codes(expired, S.FOLLOW_UP) == ["approval_package_mismatch"]
     with pytest.raises(NotSuperseded):
         package_change(package=first, values={"escalation_ref": "CS-3"}, **ANN, at=late)
-    evidence_change(
-        package=latest_of(expired, S.FOLLOW_UP), values={"follow_up_ref": "task:77"}, **ANN, at=late
-    )
+    evidence_change(package=latest_of(expired, S.FOLLOW_UP), values={}, **ANN, at=late)
     assert codes(expired, S.FOLLOW_UP) == []
+
+
+def test_what_nobody_decided_on_is_built_anew_by_itself(expired, late):
+    """B8, B13: an undecided follow-up has the digest of the expiry in use, with an event; nobody saves it for that."""
+    escalate(expired, late)
+    built = latest_of(expired, S.FOLLOW_UP)
+    second = evidence_change(
+        package=latest_of(expired, S.EXPIRY), values={"escalation_ref": "CS-2"}, **ANN, at=late
+    )
+    assert "expiry_approval_not_approved" in codes(expired, S.FOLLOW_UP)
+    approve(expired, S.EXPIRY, late)
+    follow = latest_of(expired, S.FOLLOW_UP)
+    assert "approval_package_mismatch" not in follow.blockers
+    assert (follow.version, follow.predecessor_digest) == (built.version, second.digest)
+    assert follow.digest != built.digest
+    told = Event.objects.filter(kind="evidence.changed", subject=f"evidence:{follow.uid}").last()
+    assert (told.data["built_on"], told.actor) == (str(second.uid), "system:evidence")
+
+
+def test_a_grace_that_is_approved_stands_in_the_follow_up(expired, late):
+    """B10: and only such a one; whoever approved it may decide on the follow-up, for they did not write it."""
+    escalate(expired, late)
+    evidence_change(
+        package=latest_of(expired, S.FOLLOW_UP), values={"grace_ref": "x:1", "grace_approval_ref": "x:1"},
+        **ANN, at=late,
+    )  # fmt: skip
+    assert "grace_unknown" in codes(expired, S.FOLLOW_UP)
+    grace = grace_approve(trial=expired, until=late + timedelta(days=14), **BOB, at=late)
+    follow = latest_of(expired, S.FOLLOW_UP)
+    assert follow.values["grace_ref"] == follow.values["grace_approval_ref"] == f"grace:{grace.uid}"
+    assert "grace_unknown" not in follow.blockers
+    assert BOB["actor"] not in writers_of(follow)
+
+
+def test_a_grace_from_before_the_follow_up_stands_in_it_too(running, late):
+    """B10, B16."""
+    grace = grace_approve(trial=running, until=late + timedelta(days=14), **BOB, at=late)
+    trial_sweep(at=late)
+    evidence_draft(at=late)
+    escalate(running, late)
+    assert latest_of(running, S.FOLLOW_UP).values["grace_ref"] == f"grace:{grace.uid}"
+
+
+def test_a_grace_ends_within_a_year(expired, late):
+    """B10: a slip of the year is no grace."""
+    with pytest.raises(Invalid):
+        grace_approve(trial=expired, until=late.replace(year=9022), **BOB, at=late)
+
+
+def test_a_notification_that_this_trial_has_not_blocks(expired, late):
+    """B9, B18: rows of ours are looked up; what is followed elsewhere is free."""
+    escalate(expired, late)
+    typed = {"notification_channel": "email", "notification_ref": f"notification:{expired.uid}"}
+    evidence_change(package=latest_of(expired, S.FOLLOW_UP), values=typed, **ANN, at=late)
+    assert "notification_unknown" in codes(expired, S.FOLLOW_UP)
+    elsewhere = {"notification_ref": "ticket:9", "delivery_tracking_ref": "T-9"}
+    evidence_change(package=latest_of(expired, S.FOLLOW_UP), values=elsewhere, **ANN, at=late)
+    assert "notification_unknown" not in codes(expired, S.FOLLOW_UP)
+
+
+@pytest.mark.parametrize(("ends", "term"), [(None, "perpetual"), (timedelta(days=365), "limited")])
+def test_a_purchase_says_how_the_trial_ended(running, make_license, late, ends, term):
+    """B4, B5: with a new end, or for good."""
+    bought = make_license(account=running.account, expires_at=late + timedelta(days=365))
+    bought.expires_at = ends and late + ends
+    bought.save(update_fields=["expires_at"])
+    trial_convert(trial=running, license=bought, **ANN, at=late)
+    evidence_draft(at=late)
+    expiry = latest_of(running, S.EXPIRY)
+    assert (expiry.values["outcome"], expiry.values["renewal_term"]) == ("renewed", term)
+    assert ("new_expires_at" in expiry.values, expiry.blockers) == (ends is not None, [])
 
 
 def test_a_rejected_version_is_not_approved_again_but_followed(expired, late):
@@ -279,6 +366,7 @@ def test_a_revoked_trial_is_closed_out_when_every_door_is_shut(revoked, at):
             kind=kind,
             owner_ref="user:7",
             next_action_ref="task:1",
+            tracking_ref="task:2",
             **ANN,
             at=at,
         )

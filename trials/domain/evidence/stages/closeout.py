@@ -56,8 +56,8 @@ CLOSEOUT = Stage(
         *after("earlier", "earlier", mismatch="earlier_package_mismatch"),
         Gate(
             "conversion_left_out", "The trial went on, and its conversion is not in the chain.",
-            "Build the closeout on the activation.",
-            lambda p: goes_on(p) and p.before(StageName.ACTIVATION) is None, "predecessor",
+            "Begin the conversion, then the activation: the closeout is built on that.",
+            lambda p: goes_on(p) and p.before(StageName.ACTIVATION) is None, "conversion",
         ),
         needs("cs_closeout_ref", "The closeout by customer success"),
         needs("support_closeout_ref", "The closeout by support"),

@@ -13,7 +13,7 @@ from trials.domain.evidence.stages.parts import (
     outcome,
     reference,
 )
-from trials.domain.evidence.words import ExpiryOutcome, StageName
+from trials.domain.evidence.words import ExpiryOutcome, RenewalTerm, StageName
 
 EXPIRY = Stage(
     StageName.EXPIRY, "Expiry", "How access ended, or went on, and who saw to it.", (StageName.ACCESS,),
@@ -30,7 +30,8 @@ EXPIRY = Stage(
         reference("license_revocation_ref", "Of a revoked trial."),
         reference("access_revocation_ref", "Of a revoked trial."),
         reference("renewal_ref", "Of a renewed trial."),
-        instant("new_expires_at", "Of a renewed trial."),
+        choice("renewal_term", RenewalTerm, "Of a renewed trial: perpetual has no new end."),
+        instant("new_expires_at", "Of a renewed trial, unless that is perpetual."),
         reference("escalation_ref", "Of an escalated trial."),
     ),
     (
@@ -41,7 +42,10 @@ EXPIRY = Stage(
         needs("license_revocation_ref", "The reference of the license's revocation", ends),
         needs("access_revocation_ref", "The reference of the revocation of access", ends),
         needs("renewal_ref", "The reference of the renewal", lambda p: outcome(p) == ExpiryOutcome.RENEWED),
-        needs("new_expires_at", "The new end", lambda p: outcome(p) == ExpiryOutcome.RENEWED),
+        needs(
+            "new_expires_at", "The new end",
+            lambda p: outcome(p) == ExpiryOutcome.RENEWED and p.text("renewal_term") != RenewalTerm.PERPETUAL,
+        ),
         needs(
             "escalation_ref", "The reference of the escalation",
             lambda p: outcome(p) == ExpiryOutcome.ESCALATED,

@@ -68,8 +68,8 @@ def after(before: str, code: str, *, mismatch: str) -> tuple[Gate, Gate, Gate]:
         ),
         Gate(
             mismatch, f"What was approved of the {before} stage is not the package in use.",
-            f"Have the present version of the {before} package approved, and build on it.",
-            lambda p: not _matches(p), "approval",
+            f"Once the present {before} package is approved, save this one again: it is then built on that.",
+            lambda p: not _matches(p),
         ),
     )  # fmt: skip
 
