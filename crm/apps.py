@@ -15,14 +15,17 @@ class CrmConfig(AppConfig):
         from accounts.owners import Rule, owner_rule
         from accounts.roles import permissions_register
         from crm import menu, sync_setup
+        from crm.gate import is_shown
         from crm.rights import PERMISSIONS
         from crm.services.reading import KINDS, READER, follow, people_follow, tasks_follow
         from history.services import reader_register
+        from trials.tracking import tracker_register
 
         permissions_register(PERMISSIONS)
         owner_rule("crm.Person", "account", Rule(loose=True, mover=people_follow))
         owner_rule("crm.Task", "account", Rule(loose=True, mover=tasks_follow))
         reader_register(READER, follow, kinds=KINDS)
+        tracker_register(is_shown)
         menu.register()
         sync_setup.register(menu.SECTION)
         post_migrate.connect(_begin_rules, sender=self, dispatch_uid="crm.task_rules_ensure")

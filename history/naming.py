@@ -13,10 +13,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A name, and the address of a page, or nothing when there is none."""
+    """A name, and the address of a page, or nothing when there is none.
+
+    Who reads the history need not be one who may see the row: then `url` is empty, and `page` is for who holds `needs`.
+    """
 
     text: str
     url: str = ""
+    page: str = ""
+    needs: str = ""
 
 
 @dataclass(frozen=True, slots=True)

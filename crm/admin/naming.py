@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+from django.urls import reverse
+
 from crm.models import Person, Task
 from history.naming import Named, Naming, naming_register
 
@@ -31,7 +33,12 @@ def _people(ids: Sequence[str]) -> dict[str, Named]:
 def _tasks(ids: Sequence[str]) -> dict[str, Named]:
     uids = _uids(ids)
     rows = Task.objects.filter(uid__in=uids).values_list("uid", "pk")
-    return {uids[uid]: Named(f"task {pk}") for uid, pk in rows}
+    return {
+        uids[uid]: Named(
+            f"task {pk}", page=reverse("admin:crm_task_change", args=[pk]), needs="crm.view_task"
+        )
+        for uid, pk in rows
+    }
 
 
 def _nothing(_text: str) -> list[str]:

@@ -14,6 +14,7 @@ from licenses.models import Installation
 _NEEDS = {
     "license": "licenses.view_license",
     "trial": "trials.view_trial",
+    "evidence": "trials.view_evidencepackage",
     "subscription": "billing.view_subscription",
     "account": "accounts.view_account",
     "person": "crm.view_person",

@@ -196,6 +196,7 @@ def _facts(request: HttpRequest, row: Task) -> list[tuple[str, Any]]:
         ("Account", account),
         ("Person", person),
         ("About", subject_link(request, row)),
+        ("Reference", f"task:{row.uid}"),
         ("Made", f"{instant(row.created_at)}, {_name(row.created_by)}"),
         *ended,
     ]

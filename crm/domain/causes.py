@@ -39,12 +39,16 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A task to be made: once for its key. `about` is the type and id of what it is about, `stage` how far it is."""
+    """A task to be made: once for its key. `about` is the type and id of what it is about, `stage` how far it is.
+
+    `uid` is the one by which it is referred to already; empty for one of its own.
+    """
 
     kind: TaskKind
     key: str
     about: tuple[str, str]
     stage: str = ""
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,13 @@ def _evidence(event: Happening) -> list[Draft]:
     return [Draft(TaskKind.EVIDENCE_OVERDUE, f"evidence:{trial}", ("trial", trial))]
 
 
+def _referred_to(event: Happening) -> list[Draft]:
+    """What evidence asks a task for (B14, B15): to tell the evaluator, or to take a trial over."""
+    task, about = event.data.get("task"), (event.subject_type, event.subject_id)
+    stage = str(event.data.get("handoff") or event.data.get("channel"))
+    return [Draft(TaskKind.FOLLOW_UP, f"evidence:task:{task}", about, stage, str(task))] if task else []
+
+
 def _traffic(event: Happening) -> list[Draft]:
     """One a day, however often the day is counted (A24)."""
     return [Draft(TaskKind.TRAFFIC, f"traffic:{event.subject_id}", ("day", event.subject_id))]
@@ -169,6 +180,8 @@ _DRAFTS: Final[Mapping[str, Callable[[Happening], list[Draft]]]] = {
     "posture.changed": _posture,
     "payment.failed": _payment_failed,
     "evidence.overdue": _evidence,
+    "evidence.changed": _referred_to,
+    "evaluator.notified": _referred_to,
     "traffic.counted": _traffic,
 }
 

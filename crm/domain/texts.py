@@ -17,7 +17,13 @@ TITLES: Final = {
     TaskKind.EVIDENCE_OVERDUE: "{who}: the follow-up is overdue",
     TaskKind.TRAFFIC: "Visits of {who}",
 }
-OF_STAGE: Final = {(TaskKind.OVER_CAP, "escalated"): "{who}: has outgrown its license"}
+OF_STAGE: Final = {
+    (TaskKind.OVER_CAP, "escalated"): "{who}: has outgrown its license",
+    (TaskKind.FOLLOW_UP, "crm_task"): "{who}: tell the evaluator how the trial ended",
+    (TaskKind.FOLLOW_UP, "customer_success"): "{who}: customer success takes the trial over",
+    (TaskKind.FOLLOW_UP, "sales"): "{who}: sales takes the trial over",
+    (TaskKind.FOLLOW_UP, "support"): "{who}: support takes the trial over",
+}
 NEXT: Final = {
     TaskKind.STUCK: "Ask what is in the way of the installation",
     TaskKind.DORMANT: "Ask how they get on",
@@ -28,6 +34,12 @@ NEXT: Final = {
     TaskKind.RENEWAL_DUE: "Agree on the renewal",
     TaskKind.EVIDENCE_OVERDUE: "Complete the follow-up package",
     TaskKind.TRAFFIC: "Look at what brought them",
+}
+NEXT_OF_STAGE: Final = {
+    (TaskKind.FOLLOW_UP, "crm_task"): "Tell the evaluator; finishing this says that they were told",
+    (TaskKind.FOLLOW_UP, "customer_success"): "Do what the follow-up names as next action",
+    (TaskKind.FOLLOW_UP, "sales"): "Do what the follow-up names as next action",
+    (TaskKind.FOLLOW_UP, "support"): "Do what the follow-up names as next action",
 }
 DUE_DAYS: Final = {
     TaskKind.STUCK: 2,
@@ -47,9 +59,14 @@ MOST_LINES: Final = 20
 
 def title_of(kind: TaskKind, who: str, stage: str = "") -> str:
     """The title, with a name cut so that it fits."""
-    title = OF_STAGE.get((kind, stage), TITLES[kind])
+    title = OF_STAGE.get((kind, stage)) or TITLES[kind]
     room = LONGEST_TITLE - len(title) + len("{who}")
     return title.replace("{who}", who if len(who) <= room else f"{who[: room - 1]}…")
+
+
+def next_of(kind: TaskKind, stage: str = "") -> str:
+    """What is to be done next."""
+    return NEXT_OF_STAGE.get((kind, stage)) or NEXT[kind]
 
 
 def traffic_text(lines: list[tuple[str, str, str, int]]) -> str:

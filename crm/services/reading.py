@@ -287,6 +287,12 @@ def _payment_task(event: Event, at: datetime) -> None:
         _make(event, at, account=_account(event), person=_license_person(row.pk))
 
 
+def _referred_task(event: Event, at: datetime) -> None:
+    """B14, B15: once for each reference; most changes of evidence ask for none."""
+    if event.data.get("task"):
+        _make(event, at, account=_account(event), person=_trial_person(str(event.data["trial"])))
+
+
 def _traffic_task(event: Event, at: datetime) -> None:
     """A24: what came of a day, in one task."""
     day = date.fromisoformat(_id(event))
@@ -377,6 +383,8 @@ _STEPS: dict[str, tuple[Step, ...]] = {
     Kind.SUBSCRIPTION_CHANGED: (_cycle_task,),
     Kind.EVIDENCE_READY: (_settle,),
     Kind.EVIDENCE_OVERDUE: (_trial_task,),
+    Kind.EVIDENCE_CHANGED: (_referred_task,),
+    Kind.EVALUATOR_NOTIFIED: (_referred_task,),
     Kind.TRAFFIC_COUNTED: (_traffic_task,),
 }
 KINDS: tuple[Kind, ...] = tuple(kind for kind in Kind if kind in _STEPS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -17,7 +18,7 @@ from config.kit.errors import FieldError, Invalid, NotFound
 from config.kit.locks import referable
 from config.kit.validation import check_fields
 from crm.domain.causes import Draft, Settled, due_on
-from crm.domain.texts import DUE_DAYS, NEXT, title_of
+from crm.domain.texts import DUE_DAYS, NEXT, next_of, title_of
 from crm.domain.words import ONGOING, TaskKind, TaskStatus
 from crm.errors import TaskEnded
 from crm.models import Person, Task, TaskRule
@@ -63,7 +64,8 @@ def task_ensure(
     if not rule.active or Task.objects.filter(dedupe_key=draft.key).exists():
         return False
     task = Task(
-        kind=draft.kind, title=title_of(draft.kind, who, draft.stage), text=text, next_action=NEXT[draft.kind],
+        kind=draft.kind, title=title_of(draft.kind, who, draft.stage), text=text,
+        next_action=next_of(draft.kind, draft.stage), **({"uid": UUID(draft.uid)} if draft.uid else {}),
         owner=owner_for(account, rule), due_on=due_on(happened_at.date(), rule.due_days), account=account,
         person=person, subject_type=draft.about[0], subject_id=draft.about[1], dedupe_key=draft.key,
         created_by=READER, created_at=happened_at, changed_at=at,

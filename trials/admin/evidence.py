@@ -29,13 +29,14 @@ from trials.admin.evidence_actions import APPROVE, DIALOGS, OF_PACKAGE, OF_TRIAL
 from trials.admin.evidence_pages import board_page, inbox_page, silent_page
 from trials.admin.page import DialogPage
 from trials.admin.parts import Dialog
+from trials.admin.references import references_shown
 from trials.domain.evidence.gates import Blocker
 from trials.domain.evidence.stages import STAGES
 from trials.domain.evidence.words import StageName
 from trials.evidence_export import evidence_export, export_file
 from trials.evidence_lists import Standing, standing_as
 from trials.evidence_path import Step, checks_of, path_of, writers_of
-from trials.models import EvidencePackage, GraceApproval, Trial
+from trials.models import EvaluatorNotification, EvidencePackage, GraceApproval, Handoff, Trial
 
 OWN = "You wrote in this version: somebody else decides on it."
 EVENTS = 50
@@ -61,7 +62,9 @@ class Shown:
     step: Step
     state: SafeString
     missing: list[Missing]
-    members: list[tuple[str, str]]
+    members: list[tuple[str, SafeString | str]]
+    handoffs: list[tuple[Handoff, SafeString | str, SafeString | str]]
+    notifications: list[tuple[EvaluatorNotification, SafeString | str]]
     decisions: list[tuple[str, str]]
     buttons: list[tuple[Dialog, str]]
     note: str
@@ -202,19 +205,26 @@ class EvidencePackageAdmin(DialogPage, KeysetList, ReadOnlyAdmin):
         word = standing_word(step)
         badge = label(word, TONES.get(word, ""))
         if step.row is None or step.evaluation is None:
-            return Shown(step, badge, [], [], [], [], "")
+            return Shown(step, badge, [], [], [], [], [], [], "")
         row = step.row
         slugs = {dialog.slug for dialog in OF_PACKAGE}
         offered = self.buttons(request, row)
         buttons = [pair for pair in offered if pair[0].slug in slugs]
         pages = {dialog.slug: url for dialog, url in offered}
+        shown = references_shown(request, _references(step))
         note = ""
         if word in ("waits for an approver", "rejected") and "decide" not in pages:
             approves = request.user.has_perm(APPROVE)
             note = OWN if approves else "An evidence approver decides on it."
         return Shown(
             step, badge, [_missing(blocker, step, pages) for blocker in step.evaluation.blockers],
-            [(field.label, row.values[field.name]) for field in step.stage.fields if row.values.get(field.name)],
+            [
+                (field.label, shown.get(text, text))
+                for field in step.stage.fields
+                if (text := row.values.get(field.name))
+            ],
+            [(handoff, shown[handoff.next_action_ref], shown[handoff.tracking_ref]) for handoff in step.handoffs],
+            [(told, shown[told.tracking_ref]) for told in step.notifications],
             [
                 (_decided(decision.approved, decision.by, known[decision.approver]), _when(decision))
                 for decision in step.decisions
@@ -231,6 +241,13 @@ class EvidencePackageAdmin(DialogPage, KeysetList, ReadOnlyAdmin):
         document = evidence_export(trial=row.trial, actor=actors.user(request.user), at=now())
         markdown = request.GET.get("format") == "markdown"
         return export_file(document, markdown=markdown, name=f"evidence-{row.trial.uid}")
+
+
+def _references(step: Step) -> set[str]:
+    found = set(step.row.values.values()) if step.row is not None else set()
+    for handoff in step.handoffs:
+        found |= {handoff.next_action_ref, handoff.tracking_ref}
+    return found | {told.tracking_ref for told in step.notifications}
 
 
 def _people(steps: list[Step]) -> list[str]:

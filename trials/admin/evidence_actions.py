@@ -40,6 +40,7 @@ from trials.services.evidence.drafting import evidence_change, evidence_open
 from trials.services.evidence.graces import grace_approve
 from trials.services.evidence.handoffs import handoff_drop, handoff_set
 from trials.services.evidence.notifying import evaluator_notify, notification_state_set
+from trials.tracking import tasks_are_kept
 
 EDIT = "trials.edit_evidence"
 APPROVE = "trials.approve_evidence"
@@ -112,7 +113,8 @@ def _decidable(row: EvidencePackage) -> bool:
 def _handoff_form(asked: Asked) -> HandoffForm:
     kind = asked.request.GET.get("kind", "")
     known = asked.row.handoffs.filter(kind=kind).first() if kind in set(HandoffKind) else None
-    initial = handoff_initial(known) if known else {"tracking_kind": TrackingKind.CRM_TASK.value}
+    usual = TrackingKind.CRM_TASK if tasks_are_kept() else TrackingKind.EXTERNAL
+    initial = handoff_initial(known) if known else {"tracking_kind": usual.value}
     return HandoffForm(posted(asked.request), initial=initial)
 
 

@@ -25,6 +25,7 @@ from trials.models import EvidencePackage, Handoff
 
 LONGEST = 200
 """More than a reference may have: the rule of references answers, at the field."""
+MADE = " With the CRM a task is made for you where this is empty."
 NO_WORD = ("", "Not decided")
 
 
@@ -92,7 +93,7 @@ class HandoffForm(ServiceForm):
     owner_ref = text("Who takes it", max_length=LONGEST, help_text="An opaque id, as user:7.")
     next_action_ref = text("Next action", max_length=LONGEST, help_text="What happens next, as task:42.")
     tracking_kind = select("Followed in", words(TrackingKind))
-    tracking_ref = text("Tracking", max_length=LONGEST, help_text="Where it is followed.")
+    tracking_ref = text("Tracking", max_length=LONGEST, help_text="Where it is followed." + MADE)
 
 
 def handoff_initial(handoff: Handoff) -> dict[str, str]:
@@ -111,7 +112,7 @@ class DropForm(ServiceForm):
 class NotifyForm(ServiceForm):
     channel = select("Channel", words(NotificationChannel))
     tracking_ref = text(
-        "Tracking", max_length=LONGEST, help_text="Where it is followed. E-mail follows itself."
+        "Tracking", max_length=LONGEST, help_text="Where it is followed. E-mail follows itself." + MADE
     )
     delivery_owner_ref = text("Owner of the delivery", max_length=LONGEST, help_text="Empty: you.")
 

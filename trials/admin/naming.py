@@ -8,7 +8,9 @@ from typing import Any
 
 from config.kit.display import page_of
 from history.naming import Named, Naming, naming_register
-from trials.models import Trial, TrialRequest
+from trials.domain.evidence.stages import STAGES
+from trials.domain.evidence.words import StageName
+from trials.models import EvidencePackage, Trial, TrialRequest
 
 MOST = 20
 
@@ -36,5 +38,18 @@ def _find(model: Any) -> Callable[[str], list[str]]:
     return find
 
 
+def _packages(ids: Sequence[str]) -> dict[str, Named]:
+    uids = [uid for uid in map(_uid, ids) if uid is not None]
+    rows = EvidencePackage.objects.filter(uid__in=uids)
+    return {
+        str(row.uid): Named(f"{STAGES[StageName(row.stage)].title} evidence", page_of(row)) for row in rows
+    }
+
+
+def _nothing(_text: str) -> list[str]:
+    return []
+
+
+naming_register("evidence", Naming(_packages, _nothing))
 naming_register("trial", Naming(_names(Trial), _find(Trial)))
 naming_register("trial_request", Naming(_names(TrialRequest), _find(TrialRequest)))

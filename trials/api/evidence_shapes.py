@@ -26,6 +26,7 @@ from trials.models import BlockedAccessCheck, EvidencePackage, GraceApproval, Ha
 LONGEST = 200
 """More than a reference may have: the rule of references answers with its own code."""
 MOST_MEMBERS = 60
+MADE = "Of a `crm_task` it may be empty where the CRM is shown: a task is made, and its `task:<uid>` stands here."
 
 
 def reference(**more: Any) -> Text:
@@ -62,12 +63,12 @@ class HandoffInput(Input):
     tracking_kind = serializers.ChoiceField(
         choices=choices(TrackingKind), required=False, default=TrackingKind.EXTERNAL.value
     )
-    tracking_ref = reference()
+    tracking_ref = reference(help_text=MADE)
 
 
 class NotifyInput(Input):
     channel = serializers.ChoiceField(choices=choices(NotificationChannel))
-    tracking_ref = reference(help_text="Demanded by every channel but email.")
+    tracking_ref = reference(help_text=f"Demanded by every channel but email. {MADE}")
     delivery_owner_ref = reference(help_text="Default: the caller.")
 
 

@@ -12,6 +12,7 @@ from history.models import Event
 from licenses.domain import enums
 from licenses.models import License
 from trials.models import Trial
+from trials.services.evidence.notifying import notification_task_done
 from trials.services.running import engagement_refresh, trial_convert, trial_revoke
 
 KINDS = (
@@ -22,12 +23,17 @@ KINDS = (
     Kind.INSTALLATION_CHANGED,
     Kind.NODE_CAP_EXCEEDED,
     Kind.NODE_CAP_CLEARED,
+    Kind.TASK_CHANGED,
 )
 ACTOR = "system:trials"
+DONE = "done"
 
 
 def follow(event: Event, *, at: datetime) -> None:
     """The reader `trials`: one event, in the transaction that moves its cursor."""
+    if event.kind == Kind.TASK_CHANGED:
+        _task_changed(event, at)
+        return
     row = License.objects.select_related("account").by_public_id(event.subject.partition(":")[2]).first()
     if row is None:
         return
@@ -41,6 +47,13 @@ def follow(event: Event, *, at: datetime) -> None:
             _prolonged(trial, row, at)
         else:
             engagement_refresh(trial=trial, at=at)
+
+
+def _task_changed(event: Event, at: datetime) -> None:
+    """A task by which an evaluator was to be told is done (B18)."""
+    if event.data.get("to") == DONE:
+        task = event.subject.partition(":")[2]
+        notification_task_done(task=task, happened_at=event.at, at=at)
 
 
 def _converted(row: License, at: datetime) -> None:

@@ -11,6 +11,7 @@ from trials.domain.evidence.words import HandoffKind, StageName, TrackingKind
 from trials.models import EvidencePackage, Handoff
 from trials.services.evidence.checking import demand_references
 from trials.services.evidence.packages import package_keep, trial_lock, version_to_write
+from trials.tracking import handoff_task, task_ref, tasks_are_kept
 
 
 def handoff_set(
@@ -26,9 +27,15 @@ def handoff_set(
 ) -> Handoff:
     """Write one handoff of a follow-up package, replacing the one of its kind. An approved version gets a next one.
 
+    A CRM task without a reference is one that the CRM makes, where there is a CRM: the event names it (B15).
     Raises Invalid, NotSuperseded.
     """
     _demand_follow_up(package)
+    task = handoff_task(package.trial, kind)
+    in_crm = tracking_kind is TrackingKind.CRM_TASK
+    if in_crm and not tracking_ref and tasks_are_kept():
+        tracking_ref = task_ref(task)
+    asked = {"task": str(task)} if in_crm and tracking_ref == task_ref(task) else {}
     references = {"owner_ref": owner_ref, "next_action_ref": next_action_ref, "tracking_ref": tracking_ref}
     demand_references(references)
     with transaction.atomic():
@@ -39,7 +46,7 @@ def handoff_set(
             defaults={**references, "tracking_kind": tracking_kind},
             create_defaults={**references, "tracking_kind": tracking_kind, "created_at": at},
         )
-        package_keep(row, {"handoff": str(kind)}, actor=actor, at=at)
+        package_keep(row, {"handoff": str(kind), **asked}, actor=actor, at=at)
     return handoff
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from config.kit import ids
 from config.kit.errors import FieldError, Invalid, NotFound
 from config.kit.locks import locked
 from history.domain.kinds import Kind
@@ -15,6 +16,9 @@ from trials.models import EvaluatorNotification, EvidencePackage
 from trials.services.evidence.checking import demand_references
 from trials.services.evidence.evaluating import chain_evaluate, record_package
 from trials.services.evidence.packages import package_keep, trial_lock, version_to_write
+from trials.tracking import task_ref, tasks_are_kept
+
+FOLLOWER = "system:trials"
 
 
 def evaluator_notify(
@@ -29,17 +33,22 @@ def evaluator_notify(
     """Tell the evaluator through a channel; the follow-up package then refers to it (B9).
 
     Through `email` the mail is written by whoever follows `evaluator.notified`; the other channels are worked by
-    people, who give a tracking reference. Raises Invalid, NotSuperseded.
+    people, who give a tracking reference. A CRM task without one is made by the CRM, where there is a CRM, which
+    follows the same event: the task has the uid of the notification. Raises Invalid, NotSuperseded.
     """
     if package.stage != StageName.FOLLOW_UP:
         raise Invalid([FieldError("package", "wrong_stage", "The evaluator is told in the follow-up.")])
     demand_references({"tracking_ref": tracking_ref, "delivery_owner_ref": delivery_owner_ref})
-    by_mail = channel is NotificationChannel.EMAIL
+    uid, by_mail = ids.uuid7(), channel is NotificationChannel.EMAIL
+    asked = {}
+    if channel is NotificationChannel.CRM_TASK and not tracking_ref and tasks_are_kept():
+        tracking_ref, asked = task_ref(uid), {"task": str(uid)}
     if not by_mail and not tracking_ref:
         raise Invalid([FieldError("tracking_ref", "required", f"Say where {channel.value} is followed.")])
     with transaction.atomic():
         row = version_to_write(package, actor=actor, at=at)
         told = EvaluatorNotification.objects.create(
+            uid=uid,
             package=row,
             channel=channel,
             tracking_ref=tracking_ref,
@@ -55,7 +64,7 @@ def evaluator_notify(
             "delivery_owner_ref": delivery_owner_ref or row.values.get("delivery_owner_ref") or actor,
         }
         package_keep(row, {"notification": str(told.uid)}, actor=actor, at=at)
-        data = {"notification": str(told.uid), "channel": channel.value}
+        data = {"notification": str(told.uid), "channel": channel.value, **asked}
         record_package(Kind.EVALUATOR_NOTIFIED, row, data, actor=actor, at=at)
     return told
 
@@ -83,6 +92,16 @@ def notification_state_set(
         record_package(Kind.EVALUATOR_DELIVERY, package, data, actor=actor, at=at)
         chain_evaluate(trial=package.trial, at=at)
     return told
+
+
+def notification_task_done(*, task: str, happened_at: datetime, at: datetime) -> None:
+    """Whoever finished the task that a notification asked for has told the evaluator.
+
+    What somebody said of it after that holds.
+    """
+    told = EvaluatorNotification.objects.filter(uid=task, channel=NotificationChannel.CRM_TASK).first()
+    if told is not None and told.state_at <= happened_at:
+        notification_state_set(uid=task, state=DeliveryState.DELIVERED, actor=FOLLOWER, at=at)
 
 
 def _demand_worked_by_people(told: EvaluatorNotification, state: DeliveryState) -> None:
