@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 
 LONGEST = 120
 SHORTEST_SECRET = 18
 _SHAPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/#+=@-]*")
 _JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]*")
-_LICENSE_KEY = re.compile(r"\blic1[-.]", re.IGNORECASE)
+_LICENSE_KEY = re.compile(r"(?<![A-Za-z0-9])lic1[-.]", re.IGNORECASE)
 _PEM = re.compile(r"-----|\b(?:BEGIN|PRIVATE)[ _-](?:RSA|EC|KEY|PRIVATE|CERTIFICATE)", re.IGNORECASE)
 _ADDRESS = re.compile(r"[^\s@]@[^\s@]")
 _IPV4 = re.compile(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.])")
-_IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:])")
+_VERSION = re.compile(r"(?<![A-Za-z0-9])(?:release|version|build):v?\d+(?:\.\d+)+", re.IGNORECASE)
+"""Four numbers are an address, unless they say that they are none."""
+_PIECE = re.compile(r"[0-9A-Za-z:._-]+")
+_PHONE = re.compile(r"\+\d(?:[-.]?\d){7,}|(?<![A-Za-z0-9])(?:tel|phone)[:=]", re.IGNORECASE)
+_CREDENTIAL = re.compile(r"(?<![A-Za-z0-9])(?:password|secret|token|bearer)[:=]", re.IGNORECASE)
+_CARD = re.compile(r"(?<![A-Za-z0-9])(?:\d{13,19}|\d{4}(?:-\d{4}){2}-\d{1,7})(?![A-Za-z0-9])")
 _CREDENTIAL_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]*:[^/\s]*@", re.IGNORECASE)
 _TOKEN = re.compile(
     r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|AKIA|ASIA|npm_|pypi-|dckr_pat_|hf_|sgk_|whsec_|"
@@ -45,8 +51,9 @@ _LOOKS = (
     ("jwt", _JWT, "That looks like a signed token: give the id of the license or issuance."),
     ("license_key", _LICENSE_KEY, "That looks like a license key: give the id of the license."),
     ("pem_block", _PEM, "That looks like a key or certificate."),
-    ("ip_address", _IPV4, "That looks like an IP address."),
     ("access_token", _TOKEN, "That looks like an access token."),
+    ("credential", _CREDENTIAL, "A password, a secret or a token is no reference."),
+    ("phone_number", _PHONE, "That looks like a phone number: name the person by an opaque id."),
 )
 
 
@@ -55,7 +62,7 @@ def check_reference(text: str) -> None:
 
     Opaque ids are letters, digits and ``. _ : / # + = @ -``, as `license:L-0J3X…`, `task:42`, `CS-1187` or an
     artifact by digest (`sha256:<64 hex>`). Codes: empty, too_long, credentialed_url, email_address, jwt,
-    license_key, pem_block, ip_address, access_token, high_entropy, not_opaque.
+    license_key, pem_block, access_token, credential, phone_number, ip_address, card_number, high_entropy, not_opaque.
     """
     if not text:
         raise UnfitReference("empty", "A reference is missing.")
@@ -63,9 +70,12 @@ def check_reference(text: str) -> None:
     for code, pattern, detail in _LOOKS:
         if pattern.search(rest):
             raise UnfitReference(code, detail)
-    if _IPV6.search(rest) and not _SHAPE_WITH_TYPE.match(rest):
+    rest = _OWN_ID.sub("", _UUID.sub("", rest))
+    if _has_address(_VERSION.sub("", rest)):
         raise UnfitReference("ip_address", "That looks like an IP address.")
-    if any(_random(run) for run in _RUN.findall(_OWN_ID.sub("", _UUID.sub("", rest)))):
+    if any(_luhn(number) for number in _CARD.findall(rest)):
+        raise UnfitReference("card_number", "That looks like the number of a card.")
+    if any(_random(run) for run in _RUN.findall(rest)):
         raise UnfitReference("high_entropy", "That looks like a random secret: references are short ids.")
     if len(text) > LONGEST:
         raise UnfitReference("too_long", f"A reference has at most {LONGEST} characters.")
@@ -73,7 +83,27 @@ def check_reference(text: str) -> None:
         raise UnfitReference("not_opaque", "A reference is an id without spaces, not text.")
 
 
-_SHAPE_WITH_TYPE = re.compile(r"[a-z][a-z_-]*:")
+def _has_address(text: str) -> bool:
+    """An IP address, bare or behind a type (`host:2001:db8::1`)."""
+    return _IPV4.search(text) is not None or any(_ends_in_address(piece) for piece in _PIECE.findall(text))
+
+
+def _ends_in_address(piece: str) -> bool:
+    while ":" in piece:
+        try:
+            ip_address(piece)
+        except ValueError:
+            piece = piece.partition(":")[2]
+        else:
+            return True
+    return False
+
+
+def _luhn(number: str) -> bool:
+    """The check digit of cards (ISO/IEC 7812-1): every second digit from the right counts twice."""
+    digits = [int(digit) for digit in reversed(number) if digit.isdecimal()]
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[1::2]]
+    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
 
 
 def _random(run: str) -> bool:

@@ -34,6 +34,10 @@ def code(text):
         "ghcr.io/acme/app@sha256:" + "0a1b2c3d" * 8,
         "git:" + "0a1b2c3d" * 5,
         "event:12345678901234567890",
+        "release:1.2.3.4",
+        "crm:4111111111111112",
+        "hotel:42",
+        "L-1:cafe",
     ],
 )
 def test_an_opaque_id_is_a_reference(text):
@@ -64,6 +68,19 @@ def test_ids_of_our_own_are_references():
         ("host:192.168.1.1", "ip_address"),
         ("2001:db8::1", "ip_address"),
         ("fe80::1ff:fe23:4567:890a", "ip_address"),
+        ("abcd:ef01:2345:6789:abcd:ef01:2345:6789", "ip_address"),
+        ("host:2001:db8::1", "ip_address"),
+        ("dead:beef::1", "ip_address"),
+        ("host=::ffff:10.0.0.1", "ip_address"),
+        ("key_LIC1-ABCDE-FGHIJ", "license_key"),
+        ("tel:+491701234567", "phone_number"),
+        ("call+49170-123-4567", "phone_number"),
+        ("phone:1701234567", "phone_number"),
+        ("4111111111111111", "card_number"),
+        ("card:4111-1111-1111-1111", "card_number"),
+        ("password:hunter2", "credential"),
+        ("db-password=s3cretPa55", "credential"),
+        ("bearer:abcdef1234567890a", "credential"),
         ("https://bob:hunter2@example.com/x", "credentialed_url"),
         ("ghp_16C7e42F292c6912E7710c838347Ae178B4a", "access_token"),
         ("sk_live_51H8", "access_token"),
@@ -100,7 +117,7 @@ def test_any_text_gets_an_answer(text):
     """Nothing but UnfitReference ever comes out."""
     assert code(text) in {
         "fit", "empty", "too_long", "credentialed_url", "email_address", "jwt", "license_key", "pem_block",
-        "ip_address", "access_token", "high_entropy", "not_opaque",
+        "ip_address", "access_token", "credential", "phone_number", "card_number", "high_entropy", "not_opaque",
     }  # fmt: skip
 
 
