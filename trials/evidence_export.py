@@ -1,8 +1,8 @@
 """What may be shown of a trial's evidence in public: labels, states, opaque references, times and counts (B20).
 
-The document says itself what it leaves out. Each package carries the position of its newest event in the history and
-a proof that it stands there, which a reader outside checks against a checkpoint (RFC 6962). Schema:
-docs/evidence.schema.json.
+The document says itself what it leaves out. Each package carries the position of the newest event that holds its digest
+and a proof that it stands in the history, which a reader outside checks against a checkpoint (RFC 6962). Schema:
+evidence.schema.json beside this file, served to everybody.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.http import HttpResponse
 
@@ -29,6 +32,7 @@ from trials.models import BlockedAccessCheck, EvaluatorNotification, EvidencePac
 from trials.services.events import record_trial
 
 SCHEMA = "signet.evidence/1"
+_SCHEMA_FILE = Path(__file__).with_name("evidence.schema.json")
 REDACTED = "[redacted]"
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{8,15}(?:\+00:00|Z)")
 LEFT_OUT = (
@@ -43,6 +47,18 @@ LEFT_OUT = (
     "paid_policy_packs",
 )
 """The nine classes that no export ever holds (B20)."""
+
+
+def schema_address() -> str:
+    """Where everybody finds the schema of the document."""
+    return f"{settings.BASE_URL}/api/v1/evidence/schema.json"
+
+
+@cache
+def schema_text() -> bytes:
+    """The schema under its address."""
+    kept = json.loads(_SCHEMA_FILE.read_text())
+    return json.dumps({"$schema": kept.pop("$schema"), "$id": schema_address(), **kept}, indent=2).encode()
 
 
 def evidence_export(*, trial: Trial, actor: str, at: datetime) -> dict[str, Any]:
@@ -65,6 +81,7 @@ def evidence_document(trial: Trial, *, at: datetime) -> dict[str, Any]:
     packages = [_package(rows[name], facts, safe) for name, facts in chain.items()]
     checks = [_check(row, safe) for row in _newest_checks(trial)]
     return {
+        "$schema": schema_address(),
         "schema": SCHEMA,
         "exported_at": _time(at),
         "trial": f"trial:{trial.uid}",
@@ -165,14 +182,18 @@ def _notifications(row: EvidencePackage) -> list[EvaluatorNotification]:
 
 
 def _proof(row: EvidencePackage) -> dict[str, Any]:
-    """The newest event of a package that a checkpoint covers, with its proof; `pending` while there is none."""
-    for event in Event.objects.filter(subject=f"evidence:{row.uid}").order_by("-id")[:20]:
+    """The newest event that a checkpoint covers and that holds the digest shown; `pending` while there is none.
+
+    An event of an earlier state would prove something that the document does not show.
+    """
+    told = Event.objects.filter(subject=f"evidence:{row.uid}", data__digest=row.digest)
+    for event in told.order_by("-id")[:20]:
         try:
             proof = inclusion_prove(event_id=event.pk)
         except (NotYetProvable, NotFound):
             continue
         return {"event": f"event:{event.uid}", "position": proof.position, "proof": proof.document()}
-    return {"pending": "No checkpoint covers this package yet: one is made every minute."}
+    return {"pending": "No checkpoint covers this state of the package yet: one is made every minute."}
 
 
 def _newest_checks(trial: Trial) -> list[BlockedAccessCheck]:

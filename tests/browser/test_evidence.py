@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from config.kit.clock import now
 from history.services import checkpoint, sequence
 from licenses.services.catalogue import plan_create
-from tests.trials.services.evidence.test_export import holds
+from tests.trials.services.evidence.test_export import holds, recomputed
 from trials.domain.evidence.stages import PILOT_PLAN, STAGES
 from trials.domain.evidence.words import StageName
 from trials.services.evidence.daily import evidence_tend
@@ -103,7 +103,9 @@ def exported(page: Page) -> dict[str, Any]:
         page.get_by_role("link", name="Export JSON").click()
     document: dict[str, Any] = json.loads(got.value.path().read_text())
     for package in document["packages"]:
-        assert holds(package["history"]["proof"]), package["stage"]
+        proof = package["history"]["proof"]
+        assert holds(proof), package["stage"]
+        assert json.loads(proof["leaf"])["data"]["digest"] == recomputed(document, package), package["stage"]
     return document
 
 

@@ -15,14 +15,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.idempotency import idempotent
-from config.kit.api.permissions import Scope
+from config.kit.api.permissions import PUBLIC, Scope
 from config.kit.api.views import Operation
 from config.kit.errors import FieldError, Invalid
 from licenses.api.fields import accept
 from trials.api import evidence_examples as examples
 from trials.api import evidence_shapes as shapes
 from trials.domain.evidence.words import AccessCheck, CheckResult, StageName
-from trials.evidence_export import evidence_export, export_file
+from trials.evidence_export import evidence_export, export_file, schema_text
 from trials.evidence_path import checks_of, graces_of, path_of, step_of
 from trials.listings import trial_get
 from trials.models import EvidencePackage, Trial
@@ -277,7 +277,8 @@ class EvidenceExport(EvidenceOperation):
         summary="Export a trial's evidence so that it may be shown in public (B20)",
         description=(
             "JSON, or Markdown for `?format=markdown` or `Accept: text/markdown`. Labels, states, opaque references, "
-            "times and counts; with positions in the history and proofs. Schema: docs/evidence.schema.json."
+            "times and counts; with positions in the history and proofs. Its schema is at "
+            "`/api/v1/evidence/schema.json`; the document names the address."
         ),
         parameters=[OpenApiParameter("format", str, enum=["json", "markdown"])],
         responses={
@@ -290,6 +291,20 @@ class EvidenceExport(EvidenceOperation):
             raise Invalid([FieldError("format", "unknown_format", "One of: json, markdown.")])
         document = evidence_export(trial=self.trial(uid), **self.by)
         return export_file(document, markdown=wanted == "markdown", name=f"evidence-{uid}")
+
+
+class EvidenceSchema(Operation):
+    required_scope = PUBLIC
+    authentication_classes = ()
+
+    @extend_schema(
+        operation_id="evidence_schema",
+        tags=TAGS,
+        summary="Read the JSON Schema of exported evidence (B20)",
+        responses={(200, "application/schema+json"): OpenApiTypes.OBJECT},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        return HttpResponse(schema_text(), content_type="application/schema+json")
 
 
 def _accepted(request: Request) -> str:

@@ -55,6 +55,7 @@ urlpatterns = [
         name="evidence-stage",
     ),
     path(f"{OF_TRIAL}/<evidence_stage:stage>/decide", evidence.StageDecide.as_view(), name="evidence-decide"),
+    path("evidence/schema.json", evidence.EvidenceSchema.as_view(), name="evidence-schema"),
     path("evidence/packages", evidence_follow_up.PackageList.as_view(), name="evidence-packages"),
     path("evidence/inbox", evidence_follow_up.Inbox.as_view(), name="evidence-inbox"),
     path(

@@ -8,7 +8,6 @@ import io
 import itertools
 import json
 from datetime import timedelta
-from pathlib import Path
 
 import jsonschema
 import pytest
@@ -22,7 +21,7 @@ from licenses.selectors import latest_issuance
 from licenses.services.artifacts import artifact_text
 from trials.domain.evidence.stages import STAGES
 from trials.domain.evidence.words import AccessCheck, StageName
-from trials.evidence_export import evidence_export, evidence_markdown
+from trials.evidence_export import evidence_export, evidence_markdown, schema_text
 from trials.evidence_lists import expired_without_follow_up, license_checks_due, waiting_for_approval
 from trials.models import BlockedAccessCheck, EvidencePackage, Handoff, Trial, TrialProgram
 from trials.services.evidence.daily import evidence_tend
@@ -33,7 +32,7 @@ from trials.tasks import draft_evidence
 
 pytestmark = pytest.mark.django_db
 ANN = {"actor": "user:1"}
-SCHEMA = json.loads((Path(__file__).parents[4] / "docs/evidence.schema.json").read_text())
+SCHEMA = json.loads(schema_text())
 
 
 @pytest.fixture
@@ -69,6 +68,26 @@ def holds(proof):
     return digest == base64.b64decode(proof["root"])
 
 
+def recomputed(document, package):
+    """The digest of what the document shows of a package: ten lines of anybody's."""
+    times = {name: text for name, text in package["times"].items() if name != "opened_at"}
+    names = {
+        "kind": "kind",
+        "owner": "owner",
+        "next": "next_action",
+        "via": "tracking_kind",
+        "at": "tracking",
+    }
+    bound = {
+        "trial": document["trial"].removeprefix("trial:"), "stage": package["stage"], "version": package["version"],
+        "predecessor": package["predecessor_digest"],
+        "values": {**package["labels"], **times, **package["references"]},
+        "handoffs": [{name: row[shown] for name, shown in names.items()} for row in package["handoffs"]],
+    }  # fmt: skip
+    text = json.dumps(bound, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def test_an_export_fits_its_published_schema(revoked, at):
     """B20: judged by a validator that is not ours."""
     document = evidence_export(trial=revoked, **ANN, at=at)
@@ -88,7 +107,35 @@ def test_a_reader_outside_checks_that_the_record_existed(revoked, at):
     for package in document["packages"]:
         proof = package["history"]["proof"]
         assert holds(proof)
-        assert json.loads(proof["leaf"])["subject"] == package["package"]
+        leaf = json.loads(proof["leaf"])
+        assert leaf["subject"] == package["package"]
+        assert leaf["data"]["digest"] == package["digest"] == recomputed(document, package)
+    package["references"]["follow_up_ref"] = "follow-up:another"
+    assert recomputed(document, package) != leaf["data"]["digest"]
+
+
+def test_a_proof_is_of_what_is_shown(revoked, at):
+    """B20: until a checkpoint covers the change, the export proves nothing about the package."""
+    sequence(at=at)
+    checkpoint(at=at)
+    change = {"license_revocation_ref": "event:1"}
+    evidence_change(package=latest_of(revoked, StageName.EXPIRY), values=change, **ANN, at=at)
+    shown = {row["stage"]: row["history"] for row in evidence_export(trial=revoked, **ANN, at=at)["packages"]}
+    assert ("proof" in shown["access"], "pending" in shown["expiry"]) == (True, True)
+    sequence(at=at)
+    checkpoint(at=at)
+    document = evidence_export(trial=revoked, **ANN, at=at)
+    leaf = json.loads(document["packages"][1]["history"]["proof"]["leaf"])
+    assert leaf["data"]["digest"] == recomputed(document, document["packages"][1])
+
+
+def test_the_schema_is_there_for_everybody(client, revoked, at):
+    """B20: the document names the address, and the address answers without a credential."""
+    address = evidence_export(trial=revoked, **ANN, at=at)["$schema"]
+    answer = client.get(address.removeprefix("http://testserver"))
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/schema+json")
+    assert answer.json()["$id"] == address
+    jsonschema.Draft202012Validator.check_schema(answer.json())
 
 
 def test_nothing_forbidden_ever_gets_out(revoked, at, caplog):
