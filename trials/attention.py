@@ -10,8 +10,8 @@ from django.urls import reverse
 from config.kit.attention import Problem, Source, source_register
 from config.kit.display import page_of
 from trials.domain.evidence.words import StageName
-from trials.evidence_lists import LATE_DAYS, follow_ups_late
-from trials.models import Trial, TrialRequest
+from trials.evidence_lists import LATE_DAYS, doors_open, follow_ups_late
+from trials.models import EvidencePackage, Trial, TrialRequest
 from trials.services.evidence.drafting import trials_without_follow_up
 
 MANAGE = "trials.manage_trial"
@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 def register() -> None:
     """Called once, when the app starts."""
-    for source in (REQUESTS, TRIALS, EVIDENCE):
+    for source in (REQUESTS, TRIALS, EVIDENCE, DOORS):
         source_register(source)
 
 
@@ -118,4 +118,29 @@ EVIDENCE = Source(
     manage=EDIT,
     lasting=True,
     url=lambda: reverse("admin:trials_evidencepackage_silent"),
+)
+
+
+def _doors(_at: datetime) -> Iterator[Problem]:
+    """Doors that were found open to a revoked trial (B25)."""
+    for check in doors_open().iterator(chunk_size=100):
+        door = check.get_check_name_display().replace("_", " ")
+        yield Problem(
+            key=f"{check.trial_id}-{check.check_name}",
+            title=f"{check.trial.account.name}: {door} is still allowed",
+            cause="The trial was revoked. Shut this door, then try it again.",
+            since=check.checked_at,
+            url=f"{page_of(EvidencePackage(pk=check.expiry))}#checks",
+            urgent=True,
+            retryable=False,
+        )
+
+
+DOORS = Source(
+    name="evidence-doors",
+    title="Doors still open to revoked trials",
+    find=_doors,
+    permissions=(EDIT,),
+    manage=EDIT,
+    lasting=True,
 )

@@ -84,6 +84,19 @@ def must_be_shut() -> QuerySet[Trial]:
     return Trial.objects.filter(Exists(revoked))
 
 
+def doors_open() -> QuerySet[BlockedAccessCheck]:
+    """The newest answer of each door of a revoked trial, where that is `allowed`, with its `expiry` package (B25)."""
+    later = BlockedAccessCheck.objects.filter(
+        trial=OuterRef("trial"), check_name=OuterRef("check_name"), pk__gt=OuterRef("pk")
+    )
+    expiry = EvidencePackage.objects.filter(trial=OuterRef("trial"), stage=StageName.EXPIRY, latest=True)
+    rows = BlockedAccessCheck.objects.filter(~Exists(later), result=CheckResult.ALLOWED)
+    rows = rows.filter(trial__in=must_be_shut().values("pk")).annotate(
+        expiry=Subquery(expiry.values("pk")[:1])
+    )
+    return rows.select_related("trial__account").order_by("-pk")
+
+
 def license_checks_due(at: datetime, *, again_after: timedelta = timedelta(days=1)) -> QuerySet[Trial]:
     """Revoked trials whose license was not yet found shut, and not tried since a day (B25)."""
     checks = BlockedAccessCheck.objects.filter(
