@@ -157,8 +157,10 @@ def _payment_failed(event: Happening) -> list[Draft]:
 
 
 def _evidence(event: Happening) -> list[Draft]:
+    """Once a trial, and again each time that a follow-up which was done is late anew."""
     trial = event.subject_id
-    return [Draft(TaskKind.EVIDENCE_OVERDUE, f"evidence:{trial}", ("trial", trial))]
+    key = f"evidence:{trial}:{event.uid}" if event.data.get("again") else f"evidence:{trial}"
+    return [Draft(TaskKind.EVIDENCE_OVERDUE, key, ("trial", trial))]
 
 
 def _referred_to(event: Happening) -> list[Draft]:

@@ -27,6 +27,7 @@ from trials.evidence_lists import (
 from trials.models import EvidencePackage
 
 MOST = 50
+LONGEST_NUMBER = 6
 COLUMNS = {
     Standing.LATE: "Late",
     Standing.BLOCKED: "Blocked",
@@ -94,8 +95,9 @@ def inbox_page(request: HttpRequest, page: Any) -> HttpResponse:
 
 def silent_page(request: HttpRequest, _page: Any) -> HttpResponse:
     """Trials that ended without a follow-up, and follow-ups that are blocked for long (B17)."""
-    at = now()
-    rows = list(expired_without_follow_up(at)[: MOST + 1])
+    at, number = now(), _page_number(request)
+    start = (number - 1) * MOST
+    rows = list(expired_without_follow_up(at)[start : start + MOST + 1])
     newest = {
         row.trial_id: row
         for row in EvidencePackage.objects.filter(
@@ -112,8 +114,15 @@ def silent_page(request: HttpRequest, _page: Any) -> HttpResponse:
         }
         for row in rows[:MOST]
     ]
-    context = {"lines": lines, "has_more": len(rows) > MOST, "days": LATE_DAYS}
+    context = {
+        "lines": lines, "days": LATE_DAYS, "before": number - 1, "after": number + 1 if len(rows) > MOST else 0,
+    }  # fmt: skip
     return _answer(request, "Expired without follow-up", "admin/signet/evidence_silent.html", context)
+
+
+def _page_number(request: HttpRequest) -> int:
+    text = request.GET.get("p", "")
+    return max(int(text), 1) if text.isdecimal() and len(text) <= LONGEST_NUMBER else 1
 
 
 def _answer(request: HttpRequest, title: str, template: str, context: dict[str, Any]) -> HttpResponse:

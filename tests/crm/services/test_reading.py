@@ -295,3 +295,51 @@ def test_a_follow_up_that_is_overdue_is_one_task(running, follow, at):
         evidence_tend(at=when)
     follow(late)
     assert tasks(kind="evidence_overdue") == [("evidence_overdue", "open")]
+
+
+def test_a_follow_up_that_was_done_and_is_late_again_is_another_task(running, follow, at):
+    """A20, B17: the first was dropped when it was done."""
+    from trials.domain.evidence.words import HandoffKind
+    from trials.services.evidence.daily import evidence_tend
+    from trials.services.evidence.handoffs import handoff_drop, handoff_set
+    from trials.services.evidence.packages import latest_of
+
+    late = running.ends_at + 5 * DAY
+    _follow_up_done(running, late, follow)
+    assert tasks(kind="evidence_overdue") == [("evidence_overdue", "dropped")]
+    package = latest_of(running, "follow_up")
+    handoff_set(package=package, kind=HandoffKind.SALES, **BY, at=late)
+    for _ in range(2):
+        evidence_tend(at=late)
+        follow(late)
+    assert tasks(kind="evidence_overdue") == [("evidence_overdue", "dropped"), ("evidence_overdue", "open")]
+    handoff_drop(package=package, kind=HandoffKind.SALES, **BY, at=late)
+    follow(late)
+    assert tasks(kind="evidence_overdue", status="open") == []
+
+
+def _follow_up_done(trial, late, follow):
+    """A revoked trial whose follow-up was late, and then became ready."""
+    from trials.domain.evidence.words import HandoffKind, NotificationChannel
+    from trials.services.evidence.approvals import package_decide
+    from trials.services.evidence.daily import evidence_tend
+    from trials.services.evidence.handoffs import handoff_set
+    from trials.services.evidence.notifying import evaluator_notify
+    from trials.services.evidence.packages import latest_of
+    from trials.services.running import trial_revoke
+
+    trial_revoke(trial=trial, reason="abuse", **BY, at=trial.started_at)
+    for when in (trial.started_at, late):
+        evidence_tend(at=when)
+    follow(late)
+    expiry = latest_of(trial, "expiry")
+    package_decide(package=expiry, digest=expiry.digest, approved=True, actor="user:2", at=late)
+    given = {"owner_ref": "user:7", "next_action_ref": "ref:1", "tracking_ref": "ref:2", **BY, "at": late}
+    for kind in (HandoffKind.CUSTOMER_SUCCESS, HandoffKind.SUPPORT):
+        handoff_set(package=latest_of(trial, "follow_up"), kind=kind, **given)
+    evaluator_notify(
+        package=latest_of(trial, "follow_up"), channel=NotificationChannel.SUPPORT_TICKET, tracking_ref="T-1",
+        **BY, at=late,
+    )  # fmt: skip
+    assert latest_of(trial, "follow_up").blockers == []
+    follow(late)

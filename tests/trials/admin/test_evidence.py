@@ -10,9 +10,9 @@ import pytest
 from django.urls import reverse
 
 from config.kit.clock import now
-from trials.domain.evidence.words import StageName
+from trials.domain.evidence.words import AccessCheck, CheckResult, StageName
 from trials.models import EvidencePackage
-from trials.services.evidence.checks import license_check_run
+from trials.services.evidence.checks import access_check_attest, license_check_run
 from trials.services.evidence.drafting import evidence_change, evidence_draft
 from trials.services.evidence.packages import latest_of
 from trials.services.running import trial_revoke, trial_sweep
@@ -252,6 +252,19 @@ def test_the_report_is_empty_after_the_job_and_lists_what_is_late(sales, expired
     assert [line["row"] for line in sales.get(SILENT).context["lines"]] == [expired]
 
 
+def test_the_report_goes_on_page_by_page(sales, expired, program, ask, clock, monkeypatch):
+    """B17: each of them is reached from the page."""
+    monkeypatch.setattr("trials.admin.evidence_pages.MOST", 1)
+    other = ask(program, "bo@globex.example").granted.trial
+    clock.set(max(other.ends_at, expired.ends_at) + timedelta(days=9))
+    first = sales.get(SILENT)
+    assert 'href="?p=2"' in first.content.decode()
+    second = sales.get(SILENT, {"p": "2"})
+    assert 'href="?p=1"' in second.content.decode()
+    assert 'href="?p=3"' not in second.content.decode()
+    assert {first.context["lines"][0]["row"], second.context["lines"][0]["row"]} == {expired, other}
+
+
 def test_a_trial_shows_its_evidence_and_drafts_it(signed_in, make_user, running, clock):
     """B16: the access of a running trial is drafted at a press; then the button is gone."""
     browser = signed_in(make_user("sales"))
@@ -271,6 +284,33 @@ def test_a_closed_license_says_so(signed_in, make_user, running, clock, at):
     license_check_run(trial=running, at=at)
     text = signed_in(make_user("auditor")).get(page(running)).content.decode()
     assert "blocked, as expected" in text
+
+
+def test_a_door_that_is_open_to_a_revoked_trial_calls_for_a_person(signed_in, make_user, running, clock, at):
+    """B25: until it is found shut; who goes on may keep theirs open."""
+    browser = signed_in(make_user("sales"))
+    trial_revoke(trial=running, reason="abuse", actor="user:1", at=at)
+    evidence_draft(at=at)
+    door = {
+        "trial": running,
+        "check": AccessCheck.PACKAGE_PULL,
+        "reference": "T-1",
+        "actor": "user:1",
+        "at": at,
+    }
+
+    def waits():
+        return 'data-source="evidence-doors"' in browser.get("/admin/attention/").content.decode()
+
+    assert not waits()
+    access_check_attest(result=CheckResult.ALLOWED, **door)
+    assert waits()
+    expiry = latest_of(running, S.EXPIRY)
+    evidence_change(package=expiry, values={"outcome": "escalated"}, actor="user:1", at=at)
+    assert not waits()
+    evidence_change(package=expiry, values={"outcome": "revoked"}, actor="user:1", at=at)
+    access_check_attest(result=CheckResult.BLOCKED, **door)
+    assert not waits()
 
 
 def test_a_late_follow_up_stands_wherever_staff_look(sales, expired, clock):

@@ -32,6 +32,7 @@ from trials.services.evidence.packages import (
     package_open,
     trial_lock,
 )
+from trials.services.running import engagement_refresh
 
 BATCH = 200
 log = structlog.get_logger(__name__)
@@ -69,8 +70,12 @@ def trials_without_follow_up(at: datetime) -> QuerySet[Trial]:
 
 
 def trial_draft(*, trial: Trial, at: datetime) -> bool:
-    """Open the three packages of one trial, as far as its facts go; say whether anything was missing."""
+    """Open the three packages of one trial, as far as its facts go; say whether anything was missing.
+
+    A trial past its end is ended first: one that could still be extended would have a second end, and no draft of that.
+    """
     with transaction.atomic():
+        engagement_refresh(trial=trial, at=at)
         row = trial_lock(trial)
         if latest_of(row, StageName.FOLLOW_UP) is not None:
             return False

@@ -68,6 +68,9 @@ def _evaluate(trials: list[int], at: datetime) -> dict[int, dict[StageName, Eval
             record_package(kind, row, {"blockers": len(answer.blockers)}, actor=ACTOR, at=at)
         row.state, row.blockers, row.evaluated_at = answer.state.value, list(answer.codes), at
         stale.append(row)
+    done = [row.trial_id for row in stale if row.stage == StageName.FOLLOW_UP and row.state == State.READY]
+    if done:  # blocked again it is late anew, and somebody is told anew
+        Trial.objects.filter(pk__in=done, overdue_at__isnull=False).update(overdue_at=None)
     EvidencePackage.objects.bulk_update(stale, ["state", "blockers", "evaluated_at"], batch_size=BATCH)
     return said
 

@@ -17,6 +17,7 @@ from trials.domain.evidence.words import (
     NotificationChannel,
     StageName,
 )
+from trials.errors import TrialEnded
 from trials.evidence_errors import (
     AlreadyApproved,
     DeliveryKnown,
@@ -41,7 +42,7 @@ from trials.services.evidence.graces import grace_approve
 from trials.services.evidence.handoffs import handoff_drop, handoff_set
 from trials.services.evidence.notifying import evaluator_notify, notification_state_set
 from trials.services.evidence.packages import latest_of, package_change, package_open
-from trials.services.running import trial_convert, trial_revoke, trial_sweep
+from trials.services.running import trial_convert, trial_extend, trial_revoke, trial_sweep
 
 pytestmark = pytest.mark.django_db
 
@@ -125,6 +126,15 @@ def test_a_trial_past_its_end_gets_its_drafts_once(expired, late):
     assert not trials_without_follow_up(late).exists()
     assert evidence_draft(at=late) == 0
     assert Event.objects.filter(kind="evidence.drafted").count() == 3
+
+
+def test_a_trial_that_is_drafted_has_ended(running, late):
+    """B17: ahead of the sweep, too; what could be extended would end a second time without a draft."""
+    evidence_draft(at=late)
+    running.refresh_from_db()
+    assert (running.outcome, running.ended_at) == ("expired", late)
+    with pytest.raises(TrialEnded):
+        trial_extend(trial=running, **ANN, at=late)
 
 
 def test_self_serve_access_is_approved_by_policy_and_says_so(expired):
