@@ -38,6 +38,7 @@ def _database(size: int) -> Iterator[str]:
         count = -(-size // len(STAGES))
         trials_rows.trials_make(count * INSTALLATIONS_A_TRIAL, trials.now_at_noon())
         _packages_make()
+        _beside_make()
         yield address
 
 
@@ -57,6 +58,33 @@ def _packages_make() -> None:
                 [stage.value],
             )
         cursor.execute("ANALYZE trials_evidencepackage")
+
+
+OF_PACKAGE = " FROM trials_evidencepackage"
+OF_FOLLOW_UP = f"{OF_PACKAGE} WHERE stage = 'follow_up'"
+BESIDE = {
+    "evidenceapproval": "(package_id, digest, approved, by, approver, comment, decided_at)"
+    f" SELECT id, digest, true, 'person', 'user:2', '', now(){OF_PACKAGE}",
+    "handoff": "(package_id, kind, owner_ref, next_action_ref, tracking_kind, tracking_ref, created_at)"
+    " SELECT p.id, k.kind, 'user:7', '', 'external', 'T-1', now() FROM trials_evidencepackage p,"
+    " unnest(array['customer_success', 'sales', 'support']) k(kind) WHERE p.stage = 'follow_up'",
+    "evaluatornotification": "(package_id, uid, channel, state, tracking_ref, requested_by, requested_at, state_at)"
+    f" SELECT id, gen_random_uuid(), 'support_ticket', 'failed', 'T-1', 'user:1', now(), now(){OF_FOLLOW_UP}",
+    "graceapproval": "(uid, trial_id, until, approver, approved_at)"
+    " SELECT gen_random_uuid(), id, ends_at + interval '7 days', 'user:2', now() FROM trials_trial",
+    "blockedaccesscheck": "(trial_id, check_name, result, reason, by, reference, actor, checked_at)"
+    " SELECT t.id, c.name, 'allowed', '', 'attested', 'T-2', 'user:1', now() FROM trials_trial t,"
+    " unnest(array['license_validation', 'package_pull', 'trial_portal_access', 'report_render',"
+    " 'support_handoff']) c(name)",
+}
+"""What stands beside the packages: decisions, handoffs, notifications, graces and checks, as many as there ever are."""
+
+
+def _beside_make() -> None:
+    with connection.cursor() as cursor:
+        for table, rows in BESIDE.items():
+            cursor.execute(f"INSERT INTO trials_{table} {rows}")
+            cursor.execute(f"ANALYZE trials_{table}")
 
 
 def _as_seeded(turn: int, count: int, at: datetime) -> None:

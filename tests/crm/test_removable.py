@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.stress, pytest.mark.once]
+EVIDENCE = "tests/trials/services/evidence/test_chain.py"
 KEY_FILES = (
     "tests/accounts/test_roles.py",
     "tests/accounts/test_role_matrix.py::test_each_role_reaches_what_the_table_says_and_nothing_else[auditor]",
@@ -21,9 +22,11 @@ KEY_FILES = (
     "tests/config/test_beat.py",
     "tests/config/test_attention_sources.py",
     "tests/licenses/services/test_notes.py",
+    f"{EVIDENCE}::test_other_channels_say_where_they_are_followed",
+    f"{EVIDENCE}::test_a_handoff_is_replaced_and_dropped",
 )
 """A part of the suite about what the CRM registers itself with: roles, pages, the account's tab, merging, the menu,
-what needs attention, the schedule. The rest passes without it, too; this is quick.
+what needs attention, the schedule, evidence. The rest passes without it, too; this is quick.
 """
 BEGIN = """
 import django; django.setup()

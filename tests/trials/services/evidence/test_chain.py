@@ -16,6 +16,7 @@ from trials.domain.evidence.words import (
     HandoffKind,
     NotificationChannel,
     StageName,
+    TrackingKind,
 )
 from trials.errors import TrialEnded
 from trials.evidence_errors import (
@@ -356,15 +357,14 @@ def test_how_far_a_mail_came_is_for_the_send_log_to_say(expired, late, actor):
         notification_state_set(uid=ticket.uid, state=DeliveryState.QUEUED, actor=actor, at=late)
 
 
-def test_other_channels_say_where_they_are_followed(expired, late):
-    """B14, B9."""
+@pytest.mark.parametrize("channel", sorted(set(NotificationChannel) - {NotificationChannel.EMAIL}))
+def test_other_channels_say_where_they_are_followed(expired, late, channel):
+    """B14, B9: a CRM task, too, where there is no CRM or nobody sees it; its reference is any then."""
+    package = latest_of(expired, S.FOLLOW_UP)
     with pytest.raises(Invalid):
-        evaluator_notify(
-            package=latest_of(expired, S.FOLLOW_UP),
-            channel=NotificationChannel.SUPPORT_TICKET,
-            **ANN,
-            at=late,
-        )
+        evaluator_notify(package=package, channel=channel, **ANN, at=late)
+    told = evaluator_notify(package=package, channel=channel, tracking_ref="T-1", **ANN, at=late)
+    assert told.tracking_ref == "T-1"
 
 
 def test_a_revoked_trial_is_closed_out_when_every_door_is_shut(revoked, at):
@@ -494,7 +494,7 @@ def test_members_are_checked_one_by_one(expired, late):
 
 
 def test_a_handoff_is_replaced_and_dropped(expired, late):
-    """B12, B15: one of a kind."""
+    """B12, B15: one of a kind, with its tracking; a CRM task is what was typed where there is no CRM."""
     escalate(expired, late)
     package = latest_of(expired, S.FOLLOW_UP)
     handoff_set(
@@ -505,6 +505,10 @@ def test_a_handoff_is_replaced_and_dropped(expired, late):
         package=package, kind=HandoffKind.SALES, owner_ref="user:2", next_action_ref="task:1", **ANN, at=late
     )
     assert latest_of(expired, S.FOLLOW_UP).digest != digest
+    handed = handoff_set(
+        package=package, kind=HandoffKind.SALES, tracking_kind=TrackingKind.CRM_TASK, **ANN, at=late
+    )
+    assert (handed.tracking_ref, "handoff_tracking_missing" in codes(expired, S.FOLLOW_UP)) == ("", True)
     handoff_drop(package=package, kind=HandoffKind.SALES, **ANN, at=late)
     assert not Handoff.objects.filter(kind="sales").exists()
 
