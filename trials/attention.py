@@ -11,7 +11,7 @@ from config.kit.attention import Problem, Source, source_register
 from config.kit.display import page_of
 from trials.domain.evidence.words import StageName
 from trials.evidence_lists import LATE_DAYS, doors_open, follow_ups_late
-from trials.models import EvidencePackage, Trial, TrialRequest
+from trials.models import Trial, TrialRequest
 from trials.services.evidence.drafting import trials_without_follow_up
 
 MANAGE = "trials.manage_trial"
@@ -123,14 +123,13 @@ EVIDENCE = Source(
 
 def _doors(_at: datetime) -> Iterator[Problem]:
     """Doors that were found open to a revoked trial (B25)."""
-    for check in doors_open().iterator(chunk_size=100):
-        door = check.get_check_name_display().replace("_", " ")
+    for trial, check, account, since, expiry in doors_open().iterator(chunk_size=100):
         yield Problem(
-            key=f"{check.trial_id}-{check.check_name}",
-            title=f"{check.trial.account.name}: {door} is still allowed",
+            key=f"{trial}-{check}",
+            title=f"{account}: {check.replace('_', ' ')} is still allowed",
             cause="The trial was revoked. Shut this door, then try it again.",
-            since=check.checked_at,
-            url=f"{page_of(EvidencePackage(pk=check.expiry))}#checks",
+            since=since,
+            url=f"{reverse('admin:trials_evidencepackage_change', args=[expiry])}#checks",
             urgent=True,
             retryable=False,
         )
