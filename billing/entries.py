@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 from billing.domain.enums import Discount
@@ -15,6 +15,35 @@ from licenses.models import Plan, Product
 from licenses.selectors import plan_by_code, product_by_key
 
 ALIASES = {"pricing_tiers": "tiers", "items": "components"}
+NAMES = ("product_key", "plan", "merchant")
+
+
+def entries_of(section: Mapping[str, Any], name: str, key: str, where: str = "") -> list[dict[str, Any]]:
+    """The entries of a list in a file, each with its `key`; a map of keys to entries is as good as a list."""
+    place = f"{where}.{name}" if where else name
+    found = section.get(name) or ()
+    if isinstance(found, Mapping):
+        found = [{key: of, **row} if isinstance(row := inner or {}, Mapping) else inner
+                 for of, inner in found.items()]  # fmt: skip
+    rows = mappings_of(found, place)
+    for number, row in enumerate(rows):
+        if not isinstance(row.get(key), str):
+            raise Invalid([FieldError(f"{place}.{number}.{key}", "required", f"Each entry has a {key}.")])
+    return rows
+
+
+def mappings_of(value: Any, field: str) -> list[dict[str, Any]]:
+    """A list of entries. Raises Invalid for anything else."""
+    rows = [] if value is None else value
+    if isinstance(rows, list | tuple) and all(isinstance(row, Mapping) for row in rows):
+        return [dict(row) for row in rows]
+    raise Invalid([FieldError(field, "malformed", f"{field} is a list of entries.")])
+
+
+def _refuse_other_than_text(fields: Mapping[str, Any], names: Sequence[str]) -> None:
+    bad = [name for name in names if not isinstance(fields.get(name), str | None)]
+    if bad:
+        raise Invalid([FieldError(name, "malformed", f"{name} is a text.") for name in bad])
 
 
 def offer_fields(entry: Mapping[str, Any], *, slug: str) -> dict[str, Any]:
@@ -24,15 +53,19 @@ def offer_fields(entry: Mapping[str, Any], *, slug: str) -> dict[str, Any]:
     commercial plan only. `components` make it a bundle (E11). Raises Invalid with one entry a field.
     """
     fields = {ALIASES.get(name, name): value for name, value in entry.items()}
+    _refuse_other_than_text(fields, NAMES)
+    if "tiers" in fields:
+        fields["tiers"] = mappings_of(fields["tiers"], "tiers")
     if "components" in fields:
-        fields["items"] = _items(fields.pop("components") or (), slug)
+        fields["items"] = _items(mappings_of(fields.pop("components"), "components"), slug)
     if "product_key" in fields or "plan" in fields:
         key, code = fields.pop("product_key", None), fields.pop("plan", None)
         fields["plan"] = plan_named(key, code) if key or code else None
     if "merchant" in fields:
         fields["merchant"] = merchant_get(fields["merchant"]) if fields["merchant"] else None
     if "coupons" in fields:
-        fields["coupons"] = [_coupon_of(row, place) for place, row in enumerate(fields["coupons"] or ())]
+        rows = mappings_of(fields["coupons"], "coupons")
+        fields["coupons"] = [_coupon_of(row, place) for place, row in enumerate(rows)]
     return fields
 
 
@@ -96,11 +129,18 @@ def coupon_fields(entry: Mapping[str, Any]) -> dict[str, Any]:
     fields = dict(entry)
     promotion = fields.pop("promotion", None)
     if promotion:
+        if not isinstance(promotion, Mapping):
+            raise Invalid(
+                [FieldError("promotion", "malformed", "promotion holds percent_off or amount_off.")]
+            )
         fields |= _promotion(promotion, fields)
     if "override_offer" in fields:
         fields["override_offer"] = offer_named(fields["override_offer"], "override_offer")
     if "offers" in fields:
-        fields["offers"] = [offer_named(slug, "offers") for slug in fields["offers"] or ()]
+        slugs = fields["offers"] or ()
+        if not isinstance(slugs, list | tuple):
+            raise Invalid([FieldError("offers", "malformed", "offers is a list of slugs.")])
+        fields["offers"] = [offer_named(slug, "offers") for slug in slugs]
     return fields
 
 
@@ -108,7 +148,7 @@ def offer_named(slug: str | None, field: str) -> Offer | None:
     """Raises Invalid for a slug that no offer has."""
     if not slug:
         return None
-    row = Offer.objects.filter(slug=slug).first()
+    row = Offer.objects.filter(slug=slug).first() if isinstance(slug, str) else None
     if row is None:
         raise Invalid([FieldError(field, "unknown_product", f"There is no product {str(slug)[:63]}.")])
     return row
@@ -137,7 +177,12 @@ def _promotion(promotion: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[
             **said, "discount": Discount.FIXED, "amount_minor": amount, "currency": promotion.get("currency", ""),
             "percent_bps": 0,
         }  # fmt: skip
-    points = (Decimal(str(percent)) * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP)
+    try:
+        points = (Decimal(str(percent)) * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP)
+    except InvalidOperation as error:
+        raise Invalid(
+            [FieldError("promotion.percent_off", "malformed", "percent_off is a number.")]
+        ) from error
     return {
         **said,
         "discount": Discount.PERCENT,

@@ -122,9 +122,8 @@ def _overlay(merged: dict[str, str], rows: list[Setting], environment: Mapping[s
 
 
 def _from_document(document: Mapping[str, Any], known: set[str]) -> dict[str, str]:
-    sections = license_operator.SECTIONS
-    values = flatten({name: value for name, value in document.items() if name not in sections})
-    if sections & set(document):
+    values = flatten(license_operator.settings_part(document))
+    if license_operator.is_operators(document):
         return _from_operator(values, known)
     unknown = sorted(name for name in values if name.removesuffix("_FILE") not in known and name not in known)
     if unknown:

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 PREFIX: Final = "LICENSEOPERATOR_"
-SECTIONS: Final = frozenset({"products", "coupons", "tiers", "merchants", "signing_keys"})
+SECTIONS: Final = frozenset({"products", "coupons", "tiers", "merchants", "signing_keys", "security"})
 """Parts of the file that are no settings."""
+INNER: Final = {"stripe": frozenset({"products"})}
+"""Parts of a section that are no settings."""
 NAMES: Final[Mapping[str, str]] = {
+    "SERVER_ADDR": "BIND",
     "SERVER_ADDRESS": "BIND",
     "SERVER_BIND": "BIND",
     "SERVER_BIND_ADDRESS": "BIND",
     "SERVER_HOST": "BIND",
     "SERVER_LISTEN": "BIND",
     "SERVER_PORT": "PORT",
+    "SERVER_PUBLIC_BASE_URL": "BASE_URL",
     "SERVER_PUBLIC_URL": "BASE_URL",
     "PUBLIC_URL": "BASE_URL",
     "DATABASE_DSN": "DATABASE_URL",
@@ -35,11 +39,13 @@ NAMES: Final[Mapping[str, str]] = {
     "REQUIRE_GROUP_NAME": "REQUIRE_GROUP_NAME",
     "NATS_URL": "NATS_URL",
     "NATS_SERVERS": "NATS_URL",
+    "NATS_SUBJECT_LICENSE_ISSUED": "NATS_SUBJECT",
     "JETSTREAM_URL": "NATS_URL",
     "INTERNAL_AUTH_SECRET": "INTERNAL_AUTH_SECRET",
     "INTERNAL_AUTH_JWT_SECRET": "INTERNAL_AUTH_SECRET",
     "INTERNAL_AUTH_ISSUER": "INTERNAL_AUTH_ISSUER",
     "INTERNAL_AUTH_AUDIENCE": "INTERNAL_AUTH_AUDIENCE",
+    "INTERNAL_AUTH_TOKEN_TTL": "INTERNAL_AUTH_LIFETIME_SECONDS",
     "INTERNAL_AUTH_LIFETIME": "INTERNAL_AUTH_LIFETIME_SECONDS",
     "INTERNAL_AUTH_LIFETIME_SECONDS": "INTERNAL_AUTH_LIFETIME_SECONDS",
 }
@@ -48,6 +54,25 @@ _DSN: Final = re.compile(
 )
 _DURATION: Final = re.compile(r"(\d+)(s|m|h)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
+
+
+def is_operators(document: Mapping[str, Any]) -> bool:
+    """Whether a file holds what only a License Operator's does."""
+    return bool(SECTIONS & set(document)) or any(
+        isinstance(document.get(name), Mapping) and inner & set(document[name])
+        for name, inner in INNER.items()
+    )
+
+
+def settings_part(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The file without catalogue and keys, which are no settings."""
+    return {
+        name: {key: inner for key, inner in value.items() if key not in INNER.get(name, ())}
+        if isinstance(value, Mapping)
+        else value
+        for name, value in document.items()
+        if name not in SECTIONS
+    }
 
 
 def setting_of(name: str, known: frozenset[str]) -> str | None:

@@ -6,7 +6,7 @@ All or nothing; a dry run does everything and takes it back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,28 +14,38 @@ from typing import Any
 from django.db import transaction
 from rest_framework import serializers
 
-from billing.entries import coupon_fields, offer_fields
+from billing.entries import coupon_fields, entries_of, offer_fields
 from billing.models import Coupon, MerchantProfile, Offer
+from billing.operator_file import in_our_words
 from billing.selectors.seats import seat_queue
 from billing.services.coupons import coupon_create, coupon_update
-from billing.services.merchants import merchant_create, merchant_update
+from billing.services.merchants import merchant_create, merchant_make_default, merchant_update
 from billing.services.offers import offer_create, offer_update
 from config.kit.errors import FieldError, Invalid, Refusal
 from licenses.gates import catalogue_guard
 from licenses.models import Plan, Product
 from licenses.services.catalogue import plan_create, product_create
 
+LEFT_OUT = "·"
+BUNDLED = frozenset({"components", "items"})
 STANDARD = "standard"
 """The plan of a product whose entry names none and that has none yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the diff: `+` made, `~` changed, `-` switched off. `fields` are old and new values by name."""
+    """One line of the diff: `+` made, `~` changed, `-` switched off, `·` left out, because it means nothing here.
+
+    `fields` are old and new values by name.
+    """
 
     sign: str
     what: str
     fields: Mapping[str, tuple[Any, Any]]
+
+    @property
+    def changes(self) -> bool:
+        return self.sign != LEFT_OUT
 
 
 def catalogue_load(
@@ -58,38 +68,34 @@ class _Entries:
     merchants: list[dict[str, Any]]
     products: list[dict[str, Any]]
     coupons: list[dict[str, Any]]
+    left_out: list[tuple[str, str]]
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> _Entries:
-        """Lists of entries; a map of names to entries is as good as a list."""
-        products = _listed(document, "products", "slug")
+    def of(cls, file: Mapping[str, Any]) -> _Entries:
+        """Coupons stand below their products or beside them; bundles come after what they hold."""
+        document = in_our_words(file)
+        products = document["products"]
         nested = [
-            {**coupon, "offers": [*coupon.get("offers", ()), product["slug"]]}
+            {**coupon, "offers": [*_slugs(coupon), product["slug"]]}
             for product in products
-            for coupon in _listed(product, "coupons", "code")
+            for coupon in product.get("coupons") or ()
         ]
+        bare = [{n: v for n, v in product.items() if n != "coupons"} for product in products]
         return cls(
-            merchants=_listed(document, "merchants", "slug"),
-            products=[{n: v for n, v in product.items() if n != "coupons"} for product in products],
-            coupons=_merged([*_listed(document, "coupons", "code"), *nested]),
+            merchants=entries_of(document, "merchants", "slug"),
+            products=sorted(bare, key=lambda row: bool(BUNDLED & row.keys())),
+            coupons=_merged([*document["coupons"], *nested]),
+            left_out=document["left_out"],
         )
 
 
-def _listed(document: Mapping[str, Any], section: str, key: str) -> list[dict[str, Any]]:
-    found = document.get(section) or ()
-    rows = (
-        [{key: name, **(row or {})} for name, row in found.items()] if isinstance(found, Mapping) else found
-    )
-    if (
-        not isinstance(rows, Sequence)
-        or isinstance(rows, str)
-        or not all(isinstance(row, Mapping) for row in rows)
-    ):
-        raise Invalid([FieldError(section, "malformed", f"{section} is a list of entries.")])
-    for place, row in enumerate(rows):
-        if not isinstance(row.get(key), str):
-            raise Invalid([FieldError(f"{section}.{place}.{key}", "required", f"Each entry has a {key}.")])
-    return [dict(row) for row in rows]
+def _slugs(coupon: Mapping[str, Any]) -> list[Any]:
+    """The products that a coupon names. Raises Invalid."""
+    found = coupon.get("offers") or []
+    if not isinstance(found, list):
+        where = f"coupons.{coupon['code']}.offers"
+        raise Invalid([FieldError(where, "malformed", f"{where}: offers is a list of slugs.")])
+    return found
 
 
 def _merged(coupons: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -97,7 +103,7 @@ def _merged(coupons: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for coupon in coupons:
         code = coupon["code"].strip().upper()
-        offers = [*found.get(code, {}).get("offers", ()), *coupon.get("offers", ())]
+        offers = [*found.get(code, {}).get("offers", ()), *_slugs(coupon)]
         found[code] = {**coupon, "code": code, **({"offers": list(dict.fromkeys(offers))} if offers else {})}
     return list(found.values())
 
@@ -108,10 +114,18 @@ def _load(entries: _Entries, actor: str, at: datetime) -> Iterator[Change]:
     yield from _switched_off(entries, by)  # first: what takes their place may need the room
     for row in entries.merchants:
         yield from _placed(f"merchants.{row['slug']}", _merchant(row, by))
+    defaults = [row["slug"] for row in entries.merchants if row.get("default") is True]
+    if len(defaults) > 1:
+        detail = f"merchants: one profile is the default, not {' and '.join(defaults)}."
+        raise Invalid([FieldError("merchants", "duplicate", detail)])
+    for row in sorted(entries.merchants, key=lambda row: row.get("default") is not True):
+        yield from _placed(f"merchants.{row['slug']}", _default_merchant(row, by))
     for row in entries.products:
         yield from _placed(f"products.{row['slug']}", _product(row, by))
     for row in entries.coupons:
         yield from _placed(f"coupons.{row['code']}", _coupon(row, by))
+    for slug, name in entries.left_out:
+        yield Change(LEFT_OUT, f"product {slug}: {name} means nothing here", {})
 
 
 def _placed(where: str, work: Iterator[Change]) -> Iterator[Change]:
@@ -130,6 +144,7 @@ def _placed(where: str, work: Iterator[Change]) -> Iterator[Change]:
 def _merchant(entry: dict[str, Any], by: dict[str, Any]) -> Iterator[Change]:
     row = MerchantProfile.objects.filter(slug=entry["slug"]).first()
     fields = {name: value for name, value in entry.items() if name != "default"}
+    _check_secrets(fields)
     if row is None:
         merchant_create(**{"name": entry["slug"], **fields}, **by)
         yield Change("+", f"merchant {entry['slug']}", {})
@@ -138,6 +153,28 @@ def _merchant(entry: dict[str, Any], by: dict[str, Any]) -> Iterator[Change]:
     before = _values(row, plain)
     changed = merchant_update(merchant=row, **plain, **by)
     yield from _changed(f"merchant {row.slug}", before, _values(changed, plain))
+
+
+def _check_secrets(fields: Mapping[str, Any]) -> None:
+    secrets = fields.get("webhook_secrets", [])
+    if not isinstance(fields.get("api_key", ""), str):
+        raise Invalid([FieldError("api_key", "malformed", "api_key is a text.")])
+    if not isinstance(secrets, list) or not all(isinstance(one, str) for one in secrets):
+        raise Invalid([FieldError("webhook_secrets", "malformed", "webhook_secrets is a list of texts.")])
+
+
+def _default_merchant(entry: dict[str, Any], by: dict[str, Any]) -> Iterator[Change]:
+    """Who sells what names nobody (C32); what is said of it is done after every profile is there."""
+    wanted, row = entry.get("default"), MerchantProfile.objects.get(slug=entry["slug"])
+    if wanted is None or wanted is row.is_default:
+        return
+    if wanted is not True:
+        detail = (
+            "One profile is the default: say `default: true` of it." if wanted is False else "true or false."
+        )
+        raise Invalid([FieldError("default", "invalid", detail)])
+    merchant_make_default(merchant=row, **by)
+    yield Change("~", f"merchant {row.slug}", {"default": (False, True)})
 
 
 def _product(entry: dict[str, Any], by: dict[str, Any]) -> Iterator[Change]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from django.core.exceptions import ImproperlyConfigured
 
 from config import conf
+from config.catalogue import SETTINGS as CATALOGUE
 from config.conf import Configuration, Setting, merge
 
 SETTINGS = (
@@ -194,6 +196,43 @@ def test_an_existing_license_operator_file_loads(operated):
     ]  # fmt: skip
     assert operated("DATABASE_URL") == ["mysql://op:p%40ss%3Aw@db:3306/licenses"]
     assert operated("INTERNAL_AUTH_SECRET", "INTERNAL_AUTH_LIFETIME_SECONDS") == ["s3cret", 300]
+
+
+PUBLISHED = """
+server: {addr: ":8082", public_base_url: "https://licenses.example.com"}
+security:
+  - {product_key: auth, private_key_pem: "PRIVATE", public_key_pem: "PUBLIC"}
+internal_auth: {jwt_secret: s3cret, issuer: operator, audience: dashboard, token_ttl: 5m}
+stripe:
+  api_key: sk_test_file
+  webhook_secret: whsec_file
+  ensure_webhook: true
+  default_subscription_slug: alpha-subscription
+  products:
+    - {slug: alpha-subscription, unit_amount: 120000, metadata: {tier: alpha}}
+mysql: {dsn: "op:secret@tcp(db:3306)/licenses?parseTime=true", max_open_conns: 10}
+nats: {url: "nats://nats:4222", subject_license_issued: sold.licenses}
+retention: {keep_days: 30}
+trials: {enabled: true, duration_hours: 8}
+"""
+
+
+@pytest.mark.parametrize("left_out", ["", "security", "products"])
+def test_the_published_form_of_its_file_loads(left_out):
+    """E4: keys below `security`, products below `stripe`; either says whose file it is."""
+    document = yaml.safe_load(PUBLISHED)
+    document.pop(left_out, None)
+    document["stripe"].pop(left_out, None)
+    configuration = Configuration(CATALOGUE, merge(CATALOGUE, {}, document))
+    said = {
+        "BIND": "0.0.0.0", "PORT": 8082, "BASE_URL": "https://licenses.example.com",
+        "INTERNAL_AUTH_SECRET": "s3cret", "INTERNAL_AUTH_ISSUER": "operator",
+        "INTERNAL_AUTH_AUDIENCE": "dashboard", "INTERNAL_AUTH_LIFETIME_SECONDS": 300,
+        "STRIPE_API_KEY": "sk_test_file", "STRIPE_WEBHOOK_SECRETS": ["whsec_file"],
+        "DATABASE_URL": "mysql://op:secret@db:3306/licenses",
+        "NATS_URL": "nats://nats:4222", "NATS_SUBJECT": "sold.licenses",
+    }  # fmt: skip
+    assert {name: configuration.read(name) for name in said} == said
 
 
 def test_its_environment_wins_over_the_file_and_ours_over_both(operated):

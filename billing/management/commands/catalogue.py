@@ -41,7 +41,8 @@ class Command(BaseCommand):
             raise CommandError(_refused(refusal), returncode=1) from refusal
         for line in _diff(changes):
             self.stdout.write(line)
-        count = f"{len(changes)} change{'' if len(changes) == 1 else 's'}"
+        number = sum(change.changes for change in changes)
+        count = f"{number} change{'' if number == 1 else 's'}"
         self.stdout.write(f"{count} would be made; nothing was written." if dry_run else f"{count} made.")
 
 
