@@ -6,17 +6,19 @@ discount is Stripe's promotion code only where that code says the same.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 from django.conf import settings
 
-from billing.domain.enums import Discount, Duration, OfferType, Purpose
+from billing.domain.enums import Duration, OfferType, Purpose
 from billing.domain.prices import Quote
 from billing.domain.redirects import redirect_problem
 from billing.models import Checkout, Coupon, MerchantProfile, Offer
 from billing.order_errors import RedirectRefused
+from billing.stripe_catalogue import product_at, promotion_at, why_not
 from config.kit.errors import Conflict
 
 SESSION_LASTS: Final = timedelta(hours=2)
@@ -24,13 +26,17 @@ SESSION_LASTS: Final = timedelta(hours=2)
 LONGEST_VALUE: Final = 500
 MOST_OF_ONE: Final = 999_999
 LONGEST_NAME: Final = 250
-AT_STRIPE: Final = frozenset({Discount.PERCENT, Discount.FIXED, Discount.FREE})
-"""What a promotion code of Stripe's can say; a set price depends on the order."""
 
 
 class CouponNotSynced(Conflict):
     code = "coupon_not_synced"
-    title = "Stripe does not know this coupon yet, and a subscription needs it there."
+    title = "Stripe does not know this coupon as it is now, and a subscription needs it there."
+
+    @classmethod
+    def of(cls, coupon: Coupon | None) -> CouponNotSynced:
+        """One that can never stand there says why."""
+        reason = why_not(coupon) if coupon else ""
+        return cls(f"{reason} For a subscription it must count for every payment." if reason else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +90,19 @@ def session_params(checkout: Checkout, *, quote: Quote, customer: str = "") -> d
     """The parameters of the session of an order. Raises CouponNotSynced (409)."""
     metadata = metadata_of(checkout)
     recurring = _recurring(checkout)
-    promotion = promotion_of(checkout.coupon)
-    if promotion is None and recurring and quote.discount_minor and not _lasts(checkout.coupon):
-        raise CouponNotSynced
+    promotion = promotion_at(checkout.coupon, checkout.merchant)
+    if not promotion and recurring and quote.discount_minor and not _lasts(checkout.coupon):
+        raise CouponNotSynced.of(checkout.coupon)
     params: dict[str, Any] = {
         "mode": "subscription" if recurring else "payment",
         "client_reference_id": str(checkout.uid),
-        "line_items": [_line(checkout, quote, listed=promotion is not None)],
+        "line_items": [_line(checkout, quote, listed=bool(promotion))],
         "metadata": metadata,
         "success_url": checkout.success_url,
         "cancel_url": checkout.cancel_url,
         "expires_at": int((checkout.created_at + SESSION_LASTS).timestamp()),
     }
-    if promotion is not None:
+    if promotion:
         params["discounts"] = [{"promotion_code": promotion}]
     if recurring:
         params["subscription_data"] = {"metadata": metadata}
@@ -105,17 +111,29 @@ def session_params(checkout: Checkout, *, quote: Quote, customer: str = "") -> d
     return params | _who(checkout, customer, recurring=recurring)
 
 
-def promotion_of(coupon: Coupon | None) -> str | None:
-    """The promotion code that says at Stripe what the coupon says here; None when it is only ours."""
-    if coupon is None or coupon.discount not in AT_STRIPE:
-        return None
-    return coupon.stripe_promotion_code or None
+def bare_params(checkout: Checkout) -> dict[str, Any]:
+    """The same order without customer and product of Stripe's, for an account that does not know them."""
+    recurring = _recurring(checkout)
+    lines = [{**line, "price_data": _described(checkout.offer, line["price_data"])}
+             for line in checkout.params["line_items"]]  # fmt: skip
+    rest = {name: value for name, value in checkout.params.items() if name != "customer"}
+    return {**rest, "line_items": lines, **_who(checkout, "", recurring=recurring)}
 
 
-def price_data(offer: Offer, *, currency: str, unit_minor: int, name: str = "") -> dict[str, Any]:
-    """A price of ours in Stripe's names; of the synced product where there is one."""
-    product: dict[str, Any] = {"product": offer.stripe_product}
-    if not offer.stripe_product or name:
+def _described(offer: Offer, price: Mapping[str, Any]) -> dict[str, Any]:
+    if "product" not in price:
+        return dict(price)
+    kept = {name: value for name, value in price.items() if name != "product"}
+    return {**kept, "product_data": {"name": offer.name[:LONGEST_NAME]}}
+
+
+def price_data(
+    offer: Offer, *, merchant: MerchantProfile, currency: str, unit_minor: int, name: str = ""
+) -> dict[str, Any]:
+    """A price of ours in Stripe's names; of the synced product where the merchant's account has one."""
+    synced = product_at(offer, merchant)
+    product: dict[str, Any] = {"product": synced}
+    if not synced or name:
         product = {"product_data": {"name": (name or offer.name)[:LONGEST_NAME]}}
     return {"currency": currency, "unit_amount": unit_minor, **product}
 
@@ -128,7 +146,8 @@ def _line(checkout: Checkout, quote: Quote, *, listed: bool) -> dict[str, Any]:
     elif quantity > MOST_OF_ONE:
         quantity, unit = 1, quote.list_minor
     name = "" if checkout.purpose == Purpose.PURCHASE else quote.lines[0].label
-    price = price_data(offer, currency=quote.currency, unit_minor=unit, name=name)
+    merchant, currency = checkout.merchant, quote.currency
+    price = price_data(offer, merchant=merchant, currency=currency, unit_minor=unit, name=name)
     if _recurring(checkout):
         price["recurring"] = {"interval": offer.interval, "interval_count": offer.interval_count}
     return {"quantity": quantity, "price_data": price}

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from billing.domain.enums import Behavior, Discount, Duration, OfferType, Pricing
 from billing.domain.prices import quote
-from billing.models import Coupon, Offer
+from billing.models import Coupon, MerchantProfile, Offer
 from billing.terms import offer_terms_of
 
 OURS: Final = "signet_"
@@ -49,6 +49,28 @@ def price_of(offer: Offer) -> dict[str, Any]:
         "interval": offer.interval if recurring else "",
         "interval_count": offer.interval_count if recurring else 1,
     }
+
+
+def offer_told(offer: Offer) -> str:
+    """The digest of everything that Stripe is told of an offer; another one means that it is to be told again."""
+    return digest({**product_of(offer), **price_of(offer)})
+
+
+def coupon_told(coupon: Coupon) -> str:
+    """As `offer_told`, of a coupon with its promotion code."""
+    return digest({**coupon_of(coupon), "ends": coupon.expires_at, "active": coupon.active})
+
+
+def product_at(offer: Offer, merchant: MerchantProfile) -> str:
+    """The product that stands for an offer in this merchant's Stripe account; "" when none does."""
+    return offer.stripe_product if offer.synced_merchant_id == merchant.pk else ""
+
+
+def promotion_at(coupon: Coupon | None, merchant: MerchantProfile) -> str:
+    """The promotion code that says in this merchant's account what the coupon says here; "" when none does."""
+    if coupon is None or coupon.synced_merchant_id != merchant.pk or why_not(coupon):
+        return ""
+    return coupon.stripe_promotion_code if coupon.synced_sha256 == coupon_told(coupon) else ""
 
 
 def _unit(offer: Offer) -> int:

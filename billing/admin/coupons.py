@@ -16,12 +16,13 @@ from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RelatedDropdownFilter
 
 from billing.admin.linking import count_link, linked_for, orders_url
-from billing.admin.offers import MANAGE, sync_label
+from billing.admin.offers import MANAGE, sync_label, sync_words
 from billing.admin.subscriptions import money
 from billing.domain.enums import Discount
 from billing.models import Coupon
 from billing.selectors.catalogue import coupons_counted
 from billing.services.coupons import coupon_create, coupon_delete, coupon_update
+from billing.stripe_catalogue import coupon_told, why_not
 from config.kit import actors
 from config.kit.admin import tell
 from config.kit.clock import now
@@ -146,7 +147,9 @@ class CouponAdmin(CatalogueAdmin):
 
     @display(description="Stripe")
     def synced(self, row: Coupon) -> SafeString:
-        return sync_label(row.synced_at)
+        if why_not(row):
+            return label("here only")
+        return sync_label(row.synced_at, changed=coupon_told(row) != row.synced_sha256)
 
 
 def checkouts_url(row: Coupon) -> str:
@@ -171,6 +174,7 @@ def discount_words(row: Coupon) -> str:
 def _said(row: Coupon) -> str:
     taken, redeemed = vars(row)["taken"], vars(row)["redeemed"]
     words = f"{taken:,} uses: {redeemed:,} paid, {taken - redeemed:,} on their way."
+    words += f" {why_not(row) or sync_words(row.synced_at, changed=coupon_told(row) != row.synced_sha256)}"
     if row.config_managed:
         return f"{words} The catalogue file keeps this coupon: change it there."
     return f"{words} A used code is switched off, never deleted." if taken else words

@@ -31,6 +31,7 @@ from billing.domain.prices import MAX_SEATS, OfferTerms
 from billing.models import Offer, PriceTier
 from billing.selectors.catalogue import offers_of_office
 from billing.services.offers import offer_create, offer_update
+from billing.stripe_catalogue import offer_told
 from billing.terms import offer_terms_of
 from config.kit.display import label
 from licenses.admin.catalogue import CatalogueAdmin, JSONForm
@@ -234,12 +235,15 @@ class OfferAdmin(SyncButton, CatalogueAdmin):
 
     @display(description="Stripe")
     def synced(self, row: Offer) -> SafeString:
-        return sync_label(row.synced_at)
+        return sync_label(row.synced_at, changed=offer_told(row) != row.synced_sha256)
 
 
-def sync_label(synced_at: datetime | None) -> SafeString:
+def sync_label(synced_at: datetime | None, *, changed: bool) -> SafeString:
+    """When Stripe was told, unless it says something else by now."""
     if synced_at is None:
         return label("not synced", "warning")
+    if changed:
+        return label("changed since", "warning")
     return format_html('<span class="whitespace-nowrap">{}</span>', f"{synced_at:%Y-%m-%d}")
 
 
@@ -281,12 +285,14 @@ def _said(row: Offer) -> str:
     cap = "" if row.max_license_total is None else f" of {row.max_license_total:,}"
     words = [f"{held:,}{cap} units are sold or on their way."]
     words += ["The catalogue file keeps this offer: change it there."] if row.config_managed else []
-    words += [
-        f"Stripe was told on {row.synced_at:%Y-%m-%d %H:%M} UTC."
-        if row.synced_at
-        else "Stripe was not told of it yet: the next sync does."
-    ]
-    return " ".join(words)
+    return " ".join([*words, sync_words(row.synced_at, changed=offer_told(row) != row.synced_sha256)])
+
+
+def sync_words(synced_at: datetime | None, *, changed: bool) -> str:
+    if synced_at is None:
+        return "Stripe was not told of it yet: the next sync does."
+    more = " It has changed since: the next sync tells Stripe." if changed else ""
+    return f"Stripe was told on {synced_at:%Y-%m-%d %H:%M} UTC.{more}"
 
 
 def _links(row: Offer) -> list[tuple[str, str]]:

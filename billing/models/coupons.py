@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from accounts.models import Account
 from billing.domain.enums import Behavior, Discount, Duration, RedemptionState
-from billing.models.merchants import empty_map
+from billing.models.merchants import MerchantProfile, empty_map
 from billing.models.offers import CURRENCY, Offer
 from config.kit.clock import now
 from licenses.models.catalogue import LIMIT, choices
@@ -59,6 +59,14 @@ class Coupon(models.Model):
     stripe_promotion_code = models.CharField(max_length=100, blank=True, editable=False)
     synced_sha256 = models.CharField(max_length=64, blank=True, editable=False)
     synced_at = models.DateTimeField(null=True, editable=False)
+    synced_merchant = models.ForeignKey(
+        MerchantProfile,
+        null=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="In whose Stripe account coupon and promotion code stand.",
+    )
     created_at = models.DateTimeField(default=now, editable=False)
 
     class Meta:

@@ -97,6 +97,14 @@ class Offer(models.Model):
         max_length=64, blank=True, editable=False, help_text="Of what Stripe was told."
     )
     synced_at = models.DateTimeField(null=True, editable=False)
+    synced_merchant = models.ForeignKey(
+        MerchantProfile,
+        null=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="In whose Stripe account product and price stand.",
+    )
     created_at = models.DateTimeField(default=now, editable=False)
 
     class Meta:

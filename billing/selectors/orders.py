@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,9 @@ from django.db.models.functions import Coalesce
 
 from accounts.models import Account
 from accounts.selectors import account_find, accounts_for
+from billing import gateway
 from billing.domain.enums import MaintenanceMode
+from billing.domain.stripe_events import livemode_of
 from billing.models import Checkout, MerchantProfile, Offer, Payment, Subscription, TierChange
 from billing.order_errors import NotYourGroup
 from config.kit.api.principals import Principal
@@ -49,16 +52,31 @@ class Customer:
 
 
 def newest_customer(account: Account, merchant: MerchantProfile | None = None) -> Customer | None:
-    """The Stripe customer that an account paid as last, of any merchant unless one is named (E29)."""
-    cycles = Subscription.objects.filter(account=account).exclude(customer_ref="")
-    payments = Payment.objects.filter(account=account).exclude(customer_ref="")
-    if merchant is not None:
-        cycles, payments = cycles.filter(merchant=merchant), payments.filter(merchant=merchant)
+    """The Stripe customer that an account paid as last, of any merchant unless one is named (E29).
+
+    A profile whose key is of the other mode, test or live, does not know the customers of before.
+    """
+    known = _customers_known([merchant] if merchant else list(MerchantProfile.objects.all()))
+    payments = Payment.objects.filter(known, account=account)
+    cycles = Subscription.objects.filter(account=account, pk__in=payments.values("subscription"))
+    cycles, payments = cycles.exclude(customer_ref=""), payments.exclude(customer_ref="")
     cycle = cycles.select_related("merchant").order_by("-started_at", "-pk").first()
     payment = payments.select_related("merchant").order_by("-paid_at", "-pk").first()
     if cycle and not (payment and payment.paid_at > cycle.started_at):
         return Customer(cycle.merchant, cycle.customer_ref)
     return Customer(payment.merchant, payment.customer_ref) if payment else None
+
+
+def _customers_known(merchants: Iterable[MerchantProfile]) -> Q:
+    """Payments whose customers the key of their merchant finds."""
+    known = Q(pk__in=())
+    for merchant in merchants:
+        try:
+            live = livemode_of(gateway.key_of(merchant))
+        except gateway.StripeUnavailable:
+            live = None  # without a key nothing is asked anyway
+        known |= Q(merchant=merchant) if live is None else Q(merchant=merchant, livemode=live)
+    return known
 
 
 def customer_ref_of(account: Account, merchant: MerchantProfile) -> str:

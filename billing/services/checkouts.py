@@ -15,10 +15,10 @@ from accounts.models import Account
 from billing import gateway
 from billing.domain.enums import CheckoutState, Purpose
 from billing.domain.prices import Line, Quote
-from billing.gateway import SessionFacts, StripeRefused
+from billing.gateway import SessionFacts, StripeMissing, StripeRefused
 from billing.models import Checkout, Offer
 from billing.order_errors import MaintenanceNotManual
-from billing.orders import returns_of
+from billing.orders import bare_params, returns_of
 from billing.selectors.catalogue import merchant_of
 from billing.selectors.orders import maintenance_offer_of
 from billing.services.reservations import (
@@ -66,8 +66,19 @@ def checkout_present(*, checkout: Checkout, at: datetime) -> Checkout:
 
 
 def session_ask(checkout: Checkout) -> SessionFacts:
-    """Open the session of an order at Stripe; asked again, the same one."""
-    return gateway.session_create(checkout.merchant, checkout.params, key=f"signet-checkout-{checkout.uid}")
+    """Open the session of an order at Stripe; asked again, the same one.
+
+    An account that does not know customer or product, because the profile got the key of another one, is asked
+    once more without them.
+    """
+    key = f"signet-checkout-{checkout.uid}"
+    try:
+        return gateway.session_create(checkout.merchant, checkout.params, key=key)
+    except StripeMissing:
+        bare = bare_params(checkout)
+        if bare == checkout.params:
+            raise
+        return gateway.session_create(checkout.merchant, bare, key=f"{key}-bare")
 
 
 def maintenance_reserve(

@@ -12,7 +12,7 @@ from billing import gateway
 from billing.domain.syncing import Do, Step, What, changes_between, is_nothing
 from billing.gateway import CouponFacts, PromotionCodeFacts
 from billing.models import Coupon, MerchantProfile
-from billing.stripe_catalogue import LONGEST_COUPON_NAME, OURS, coupon_id, coupon_of, digest, redeemable
+from billing.stripe_catalogue import LONGEST_COUPON_NAME, OURS, coupon_id, coupon_of, coupon_told, redeemable
 
 
 def coupon_pass(merchant: MerchantProfile, coupon: Coupon, *, at: datetime, dry_run: bool) -> Iterator[Step]:
@@ -33,7 +33,7 @@ def coupon_pass(merchant: MerchantProfile, coupon: Coupon, *, at: datetime, dry_
     promotion = _PromotionPass(merchant, coupon, stripe_id, code, usable=usable)
     yield from promotion.steps(dry_run=dry_run)
     if not dry_run and (usable or coupon.stripe_coupon):
-        _keep(coupon, stripe_id, promotion.kept, at)
+        _keep(merchant, coupon, stripe_id, promotion.kept, at)
 
 
 def _coupon_step(merchant: MerchantProfile, coupon: Coupon) -> Step:
@@ -80,7 +80,7 @@ class _PromotionPass:
         found, name = self._found, self._coupon.code
         if self._usable and (found is None or not self._fits(found)):
             before = {"coupon": found.coupon, "expires_at": _stamp(found.expires_at)} if found else None
-            wanted = {"coupon": self._stripe_id, "expires_at": _stamp(self._ends)}
+            wanted: dict[str, Any] = {"coupon": self._stripe_id, "expires_at": _stamp(self._ends)}
             changes = changes_between(before, wanted)
             if not dry_run:
                 self._replace()
@@ -111,16 +111,17 @@ def _stamp(at: datetime | None) -> str:
     return at.isoformat() if at else ""
 
 
-def _keep(coupon: Coupon, stripe_id: str, promotion_code: str, at: datetime) -> None:
+def _keep(
+    merchant: MerchantProfile, coupon: Coupon, stripe_id: str, promotion_code: str, at: datetime
+) -> None:
     """Write down what stands at Stripe now. The columns are this service's alone."""
-    told = digest({**coupon_of(coupon), "ends": coupon.expires_at, "active": coupon.active})
-    if (coupon.stripe_coupon, coupon.stripe_promotion_code, coupon.synced_sha256) == (
-        stripe_id,
-        promotion_code,
-        told,
-    ):
+    wanted: dict[str, Any] = {
+        "stripe_coupon": stripe_id,
+        "stripe_promotion_code": promotion_code,
+        "synced_sha256": coupon_told(coupon),
+        "synced_merchant_id": merchant.pk,
+    }
+    if all(getattr(coupon, name) == value for name, value in wanted.items()):
         return
     with transaction.atomic():
-        Coupon.objects.filter(pk=coupon.pk).update(
-            stripe_coupon=stripe_id, stripe_promotion_code=promotion_code, synced_sha256=told, synced_at=at
-        )
+        Coupon.objects.filter(pk=coupon.pk).update(**wanted, synced_at=at)

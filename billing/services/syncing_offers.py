@@ -12,7 +12,7 @@ from billing import gateway
 from billing.domain.syncing import Do, Step, What, changes_between
 from billing.gateway import PriceFacts, ProductFacts
 from billing.models import MerchantProfile, Offer
-from billing.stripe_catalogue import OURS, digest, price_of, product_of
+from billing.stripe_catalogue import OURS, offer_told, price_of, product_of
 
 
 def offer_pass(merchant: MerchantProfile, offer: Offer, *, at: datetime, dry_run: bool) -> Iterator[Step]:
@@ -32,7 +32,7 @@ def offer_pass(merchant: MerchantProfile, offer: Offer, *, at: datetime, dry_run
             price_id = _price_do(merchant, offer, product_id, price, step)
         yield step
     if not dry_run:
-        _keep(offer, product_id, price_id, at)
+        _keep(merchant, offer, product_id, price_id, at)
 
 
 def _product_steps(offer: Offer, found: ProductFacts | None) -> Iterator[Step]:
@@ -65,7 +65,7 @@ def _product_do(merchant: MerchantProfile, offer: Offer, product_id: str, step: 
 
 
 def _price_steps(offer: Offer, product_id: str, found: PriceFacts | None) -> Iterator[Step]:
-    wanted = {**price_of(offer), "product": product_id}
+    wanted: dict[str, Any] = {**price_of(offer), "product": product_id}
     if found is None:
         if offer.active:
             yield Step(Do.CREATE, What.PRICE, offer.slug, changes_between(None, wanted))
@@ -115,12 +115,15 @@ def _price_params(offer: Offer, product_id: str) -> dict[str, Any]:
     return params
 
 
-def _keep(offer: Offer, product_id: str, price_id: str, at: datetime) -> None:
+def _keep(merchant: MerchantProfile, offer: Offer, product_id: str, price_id: str, at: datetime) -> None:
     """Write down what stands at Stripe now. The columns are this service's alone."""
-    told = digest({**product_of(offer), **price_of(offer)})
-    if (offer.stripe_product, offer.stripe_price, offer.synced_sha256) == (product_id, price_id, told):
+    wanted: dict[str, Any] = {
+        "stripe_product": product_id,
+        "stripe_price": price_id,
+        "synced_sha256": offer_told(offer),
+        "synced_merchant_id": merchant.pk,
+    }
+    if all(getattr(offer, name) == value for name, value in wanted.items()):
         return
     with transaction.atomic():
-        Offer.objects.filter(pk=offer.pk).update(
-            stripe_product=product_id, stripe_price=price_id, synced_sha256=told, synced_at=at
-        )
+        Offer.objects.filter(pk=offer.pk).update(**wanted, synced_at=at)

@@ -64,8 +64,9 @@ def _price(offer: Offer, cycle: Subscription, key: str, *, given_up: bool) -> st
     if not given_up:
         amount = quote_of(offer, managed_products=cycle.managed_products).total_minor
     recurring = {"interval": offer.interval, "interval_count": offer.interval_count}
-    data = {**price_data(offer, currency=offer.currency, unit_minor=amount), "recurring": recurring}
-    if offer.stripe_product:
+    priced = price_data(offer, merchant=cycle.merchant, currency=offer.currency, unit_minor=amount)
+    data = {**priced, "recurring": recurring}
+    if "product" in data:
         return data
     return gateway.price_create(cycle.merchant, data, key=f"{key}-price").id
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from billing.services.coupons import coupon_update
+from billing.services.offers import offer_update
+from billing.services.syncing import catalogue_sync
+
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/billing/offer/sync/"
 OFFERS = "/admin/billing/offer/"
@@ -72,3 +76,18 @@ def test_who_may_only_look_has_no_button_and_is_refused(viewer, offer, stripe):
     assert PAGE not in viewer.get(OFFERS).content.decode()
     assert viewer.post(PAGE, {"_do": "1"}, follow=True).status_code == 403
     assert stripe.objects("product") == []
+
+
+def test_what_changed_since_the_last_sync_says_so(root, offer, make_coupon, stripe, at):
+    """E33: the date alone would say that Stripe knows it."""
+    coupon = make_coupon("SPRING", offers=[offer])
+    make_coupon("TEN_OFF", offers=[offer])
+    catalogue_sync(actor="cli:test", at=at)
+    lists = ("/admin/billing/offer/", "/admin/billing/coupon/")
+    assert not any("changed since" in root.get(address).content.decode() for address in lists)
+    assert "here only" in root.get(lists[1]).content.decode()
+    offer_update(offer=offer, name="Other", actor="cli:test", at=at)
+    coupon_update(coupon=coupon, percent_bps=5_000, actor="cli:test", at=at)
+    assert all("changed since" in root.get(address).content.decode() for address in lists)
+    page = root.get(f"/admin/billing/offer/{offer.pk}/change/").content.decode()
+    assert "It has changed since: the next sync tells Stripe." in page

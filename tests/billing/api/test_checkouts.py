@@ -6,6 +6,7 @@ import pytest
 
 from accounts.models import IdempotentRequest
 from billing.models import Checkout, Redemption
+from billing.selectors.orders import customer_ref_of
 from history.models import Event
 from tests.billing.shop import OPERATOR, RETURN, URL, merchant, shop, state_of, stranger
 
@@ -367,6 +368,15 @@ def test_the_portal_opens_for_the_group_s_own_customer(shop, stranger, paid, mer
     assert stranger.post("/api/v1/customer-portal", {}).status_code == 404
     other = stranger.post("/api/v1/customer-portal", {"group": payment.account.slug})
     assert (other.status_code, other.json()["code"]) == (403, "not_your_group")
+
+
+def test_a_customer_of_test_mode_is_unknown_to_a_live_key(shop, paid, merchant, at, signing, settings):
+    """E29, C32: Stripe keeps the two modes apart; who paid in one is no customer in the other."""
+    payment = settle(paid, merchant, at)
+    assert customer_ref_of(payment.account, merchant) == payment.customer_ref
+    settings.STRIPE_API_KEY = settings.STRIPE_API_KEY.replace("_test_", "_live_")
+    assert customer_ref_of(payment.account, merchant) == ""
+    assert shop.post(f"{OPERATOR}/customer-portal", {}).json()["code"] == "no_customer"
 
 
 def test_the_portal_returns_to_listed_hosts_only(shop, paid, merchant, at, signing):

@@ -6,9 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from billing.models import Coupon, Offer
+from billing.models import Coupon, Offer, Redemption
+from billing.orders import CouponNotSynced
+from billing.services.checkouts import checkout_open, checkout_present
 from billing.services.coupons import coupon_update
+from billing.services.merchants import merchant_create, merchant_make_default
 from billing.services.offers import offer_update
+from billing.services.reservations import Wish, checkout_reserve
 from history.models import Event
 
 pytestmark = pytest.mark.django_db
@@ -238,3 +242,80 @@ def test_json_is_one_object(run, stripe, offer, make_coupon, at):
     assert document["counts"] == {"create": 4}
     assert {step["what"] for step in document["steps"]} == {"product", "price", "coupon", "promotion code"}
     assert Coupon.objects.get().stripe_coupon == ""
+
+
+# --- what a checkout makes of it -------------------------------------------------------------------
+
+
+def asked(offer, coupon="", *, customer, at):
+    """What Stripe is asked for an order."""
+    wish = Wish(lookup_key=offer.lookup_key, coupon=coupon)
+    return checkout_reserve(wish=wish, account=customer, actor="cli:test", at=at).params
+
+
+def test_a_checkout_uses_a_promotion_code_that_says_what_the_coupon_says(
+    run, stripe, one_off, make_coupon, change, customer, at
+):
+    """Trust 12: after a change Stripe would take what we no longer quote, until the next sync."""
+    coupon = make_coupon("SPRING", offers=[one_off], percent_bps=1_000)
+    run(*SYNC)
+    params = asked(one_off, "SPRING", customer=customer, at=at)
+    assert params["discounts"] == [{"promotion_code": stripe.objects("promotion_code")[0]["id"]}]
+    assert params["line_items"][0]["price_data"]["unit_amount"] == 9_900
+    Redemption.objects.all().delete()
+    change(coupon, percent_bps=5_000)
+    params = asked(one_off, "SPRING", customer=customer, at=at)
+    assert "discounts" not in params
+    assert params["line_items"][0]["price_data"]["unit_amount"] == 4_950
+    Redemption.objects.all().delete()
+    run(*SYNC)
+    params = asked(one_off, "SPRING", customer=customer, at=at)
+    assert params["discounts"] == [{"promotion_code": stripe.objects("promotion_code")[1]["id"]}]
+
+
+def test_a_subscription_waits_for_the_sync_of_a_changed_coupon(
+    run, stripe, offer, make_coupon, change, customer, at
+):
+    """Trust 12: a coupon for the first payment alone is Stripe's to apply."""
+    coupon = make_coupon("SPRING", offers=[offer], percent_bps=1_000)
+    run(*SYNC)
+    assert asked(offer, "SPRING", customer=customer, at=at)["discounts"]
+    Redemption.objects.all().delete()
+    change(coupon, percent_bps=5_000)
+    with pytest.raises(CouponNotSynced):
+        asked(offer, "SPRING", customer=customer, at=at)
+
+
+def test_a_coupon_that_can_never_stand_at_stripe_says_why(run, stripe, offer, make_coupon, customer, at):
+    """E13: the next sync would change nothing, so the buyer is not told to wait for it."""
+    make_coupon("TEN_OFF", offers=[offer], percent_bps=1_000)
+    run(*SYNC)
+    with pytest.raises(CouponNotSynced, match="hold no underscore"):
+        asked(offer, "TEN_OFF", customer=customer, at=at)
+
+
+def test_another_default_profile_sells_what_was_told_to_the_first_one(
+    run, stripe, offer, make_coupon, customer, settings, at
+):
+    """C32: its account knows neither product nor promotion code."""
+    make_coupon("EVER", offers=[offer], duration="forever")
+    run(*SYNC)
+    assert asked(offer, customer=customer, at=at)["line_items"][0]["price_data"]["product"] == "signet_pro"
+    other = merchant_create(slug="eu", name="EU", api_key="sk_test_other", actor="cli:test", at=at)
+    merchant_make_default(merchant=other, actor="cli:test", at=at)
+    params = asked(offer, "EVER", customer=customer, at=at)
+    assert "discounts" not in params
+    assert params["line_items"][0]["price_data"]["product_data"] == {"name": "Pro"}
+
+
+def test_a_profile_with_the_key_of_another_account_sells_on(run, stripe, offer, customer, at):
+    """C32: asked once more without the product that this account does not know."""
+    run(*SYNC)
+    stripe.reset()
+    stripe.stand(at)
+    checkout = checkout_open(
+        wish=Wish(lookup_key=offer.lookup_key), account=customer, actor="cli:test", at=at
+    )
+    assert checkout.state == "open"
+    again = checkout_present(checkout=checkout, at=at)
+    assert again.session_id == checkout.session_id == stripe.objects("checkout.session")[0]["id"]
