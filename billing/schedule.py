@@ -34,4 +34,9 @@ BEAT: dict[str, Any] = {
         "schedule": 300.0,
         "options": {"expires": 300.0},
     },
+    "billing.tier_changes_due": {
+        "task": "billing.tier_changes_due",
+        "schedule": 600.0,
+        "options": {"expires": 600.0},
+    },
 }

@@ -10,8 +10,10 @@ from billing.services.processing import ACTOR, events_sweep
 from billing.services.reaping import checkouts_reap
 from billing.services.subscriptions import subscriptions_lapse
 from billing.services.telling import tier_changes_tell
+from billing.services.tier_changes import scheduled_sweep
 from config.kit import actors, clock
 
+TIER_ACTOR = actors.system("tier_changes")
 MAINTENANCE_ACTOR = actors.system("maintenance")
 
 
@@ -40,6 +42,12 @@ def reap_checkouts() -> int:
 def tell_tier_changes() -> int:
     """After a change of tier, and every five minutes for what Stripe did not take."""
     return tier_changes_tell(at=clock.now())
+
+
+@shared_task(name="billing.tier_changes_due")
+def apply_tier_changes() -> int:
+    """Every ten minutes: changes whose day has come without an invoice that would bring them (C29)."""
+    return scheduled_sweep(actor=TIER_ACTOR, at=clock.now())
 
 
 @shared_task(name="billing.maintenance_go_on")

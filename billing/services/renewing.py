@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -114,8 +116,12 @@ def _renewed(
     for left in reversed(range(TRIES)):
         try:
             with transaction.atomic():
-                for license_ in licenses_of(row):  # before the cycle's row, as a change of tier takes them
+                licenses = licenses_of(row)
+                for license_ in licenses:  # before the cycle's row, as a change of tier takes them
                     license_lock(license_)
+                if payment_of(invoice.id) is None:
+                    # first: the invoice was drawn at the price of a change that waited for it
+                    _change_tiers(licenses, actor, at)
                 held = locked(Subscription.objects.select_related("account", "offer").filter(pk=row.pk)).get()
                 return _renew(held, invoice, actor, at)
         except IntegrityError:
@@ -137,7 +143,6 @@ def _renew(
         if end is None or done:
             continue
         try:
-            scheduled_apply(license=license_, actor=actor, at=at)
             issuance = _prolong(license_, end, actor, at)
         except ENDED as error:
             refused = error
@@ -152,6 +157,13 @@ def _renew(
     row.revision += 1
     row.save(update_fields=["period_start", "period_end", "revision"])
     return payment, refused
+
+
+def _change_tiers(licenses: Iterable[License], actor: str, at: datetime) -> None:
+    """Apply what waits for this renewal; a license that has ended says so when it is renewed."""
+    for license_ in licenses:
+        with suppress(*ENDED):
+            scheduled_apply(license=license_, actor=actor, at=at)
 
 
 def licenses_of(row: Subscription) -> list[License]:

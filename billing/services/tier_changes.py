@@ -5,10 +5,12 @@ The key string stays: online validation follows the row at once, and keys that a
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from billing.domain.enums import Purpose, SubscriptionState, TierChangeState
 from billing.models import Fulfilment, Subscription, TierChange
@@ -17,6 +19,7 @@ from billing.services.reservations import record_change
 from billing.terms import quote_of
 from billing.tier_errors import TierChangeOver
 from config.kit.enqueue import enqueue
+from config.kit.errors import Refusal
 from config.kit.locks import locked
 from licenses.domain.enums import LicenseStatus
 from licenses.errors import LicenseRevoked
@@ -31,6 +34,7 @@ FROM_PLAN = ("edition", "nodes", "machines", "collectors", "warn_days", "grace_d
 PENDING = (TierChangeState.AWAITING_PAYMENT, TierChangeState.SCHEDULED)
 RENEWING = (SubscriptionState.ACTIVE, SubscriptionState.PAST_DUE)
 TELL = "billing.tier_changes_tell"
+BATCH = 200
 
 
 def tier_change_apply(*, change: TierChange, at: datetime, actor: str) -> TierChange:
@@ -69,6 +73,26 @@ def scheduled_apply(*, license: License, actor: str, at: datetime) -> TierChange
     rows = TierChange.objects.filter(license=license, state=TierChangeState.SCHEDULED)
     change = rows.select_related("license").order_by("pk").first()
     return None if change is None else tier_change_apply(change=change, at=at, actor=actor)
+
+
+def scheduled_sweep(*, actor: str, at: datetime) -> int:
+    """Apply what waits for a renewal that no invoice will bring: its day has come and no cycle runs; how many.
+
+    One that cannot be applied is given up, or it would stand in the way of every later change. Safe to repeat.
+    """
+    running = Subscription.objects.filter(license=OuterRef("license"), state__in=RENEWING)
+    due = TierChange.objects.filter(state=TierChangeState.SCHEDULED, effective_at__lte=at)
+    waiting = due.exclude(Exists(running)).select_related("license").order_by("effective_at", "pk")
+    applied = 0
+    for change in waiting[:BATCH]:
+        try:
+            tier_change_apply(change=change, at=at, actor=actor)
+        except Refusal as refusal:
+            with suppress(TierChangeOver):
+                tier_change_cancel(change=change, reason=refusal.code, actor=actor, at=at)
+        else:
+            applied += 1
+    return applied
 
 
 def tier_change_cancel(*, change: TierChange, reason: str, actor: str, at: datetime) -> TierChange:

@@ -12,11 +12,12 @@ from billing.services import tier_orders
 from billing.services.reaping import checkouts_reap
 from billing.services.settling import payment_settle
 from billing.services.telling import tier_changes_tell
-from billing.services.tier_changes import scheduled_apply, tier_change_apply
+from billing.services.tier_changes import scheduled_apply, scheduled_sweep, tier_change_apply
 from billing.services.tier_orders import tier_change_force
 from billing.tier_errors import SelfLicenseTier, TierChangeOver, TierRefused
 from history.models import Event
 from licenses.models import License, Plan
+from licenses.services.lifecycle import license_revoke
 from tests.billing.shop import URL, merchant, shop, stranger
 
 __all__ = ["merchant", "shop", "stranger"]  # fixtures
@@ -297,6 +298,40 @@ def test_a_downgrade_waits_for_the_renewal_and_is_applied_with_it(shop, buy, off
     cycle.refresh_from_db()
     assert (cycle.offer.slug, cycle.amount_minor) == ("team", 10_000)
     assert scheduled_apply(license=row, at=clock.at, **BY) is None
+
+
+def test_without_a_subscription_a_downgrade_is_made_when_the_period_ends(
+    shop, buy, make_offer, team, big, clock
+):
+    """C29: no invoice brings it, and it must not stand in the way of every later change."""
+    once = {"type": "one_off", "term_days": 365}
+    make_offer("team-once", plan=team, amount_minor=10_000, **once)
+    row = buy(make_offer("big-once", plan=big, amount_minor=30_000, **once))
+    assert shop.post(path(row), {"plan": "team"}).json()["state"] == "scheduled"
+    assert shop.post(path(row), {"plan": "team"}).json()["code"] == "tier_change_pending"
+    assert scheduled_sweep(at=row.expires_at - timedelta(seconds=1), **BY) == 0
+    assert (scheduled_sweep(at=row.expires_at, **BY), scheduled_sweep(at=row.expires_at, **BY)) == (1, 0)
+    row.refresh_from_db()
+    assert (row.plan_code, row.entitlements) == ("team", {"audit": True})
+
+
+def test_with_a_running_subscription_it_waits_for_the_invoice(buy, offers, team, clock):
+    row = buy(offers[1])
+    tier_change_force(license=row, plan=team, at_renewal=True, at=clock.at, **BY)
+    assert scheduled_sweep(at=row.expires_at + timedelta(days=1), **BY) == 0
+    Subscription.objects.update(state="cancelled")
+    assert scheduled_sweep(at=row.expires_at, **BY) == 1
+
+
+def test_what_waits_for_a_revoked_license_is_given_up(buy, offers, team, clock):
+    row = buy(offers[1])
+    change = tier_change_force(license=row, plan=team, at_renewal=True, at=clock.at, **BY)
+    Subscription.objects.update(state="cancelled")
+    license_revoke(license=row, reason="Fraud", at=clock.at, **BY)
+    assert scheduled_sweep(at=row.expires_at, **BY) == 0
+    change.refresh_from_db()
+    assert change.state == "cancelled"
+    assert Event.objects.get(kind="tier_change.cancelled").data["reason"] == "license_revoked"
 
 
 def test_a_downgrade_that_is_given_up_is_told_to_stripe(shop, buy, offers, merchant, clock):

@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 
 from billing import gateway
-from billing.models import Offer, Payment, StripeEvent, Subscription
+from billing.models import Offer, Payment, StripeEvent, Subscription, TierChange
 from billing.selectors.catalogue import default_merchant
 from billing.services.inbox import event_rerun
 from billing.services.reconciling import reconcile
 from billing.services.subscriptions import subscription_sync, subscriptions_lapse
+from billing.services.telling import tier_changes_tell
+from billing.services.tier_orders import tier_change_begin
 from history.models import Event
 from licenses.models import Issuance, License
 from licenses.services.lifecycle import license_reinstate, license_revoke, license_suspend
@@ -49,6 +51,36 @@ def test_a_paid_invoice_renews_the_same_license(shop, cycle):
         cycle.period_end,
     )
     assert renewal.fulfilments.get().issuance == Issuance.objects.latest("pk")
+
+
+@pytest.fixture
+def downgraded(shop, make_offer, make_plan):
+    """A subscription at 300 euro that goes down to 100 with its next invoice; Stripe knows."""
+    low, top = make_plan("low", tier_rank=10), make_plan("top", tier_rank=20)
+    wanted = make_offer("low", plan=low, amount_minor=10_000)
+    cycle = shop.buy(make_offer("top", plan=top, amount_minor=30_000)).subscription
+    tier_change_begin(license=License.objects.get(), offer=wanted, actor=ACTOR, at=shop.now)
+    tier_changes_tell(at=shop.now)
+    return cycle
+
+
+def test_the_invoice_of_a_downgrade_is_one_of_the_new_offer(shop, downgraded):
+    """C29, E30: it was drawn at the new price, so nothing about it is amiss, and reports show the new offer."""
+    next_year(shop, downgraded)
+    shop.work()
+    renewal = Payment.objects.get(source="invoice")
+    assert (renewal.offer.slug, renewal.amount_minor, renewal.expected_minor) == ("low", 10_000, 10_000)
+    assert License.objects.get().plan_code == "low"
+    assert "payment.mismatched" not in kinds("payment.")
+
+
+def test_an_invoice_of_a_revoked_license_changes_no_tier(shop, downgraded):
+    """C29: the payment is kept and a person looks at it."""
+    license_revoke(license=License.objects.get(), reason="Fraud", actor=ACTOR, at=shop.now)
+    next_year(shop, downgraded)
+    shop.work()
+    assert states()["invoice.paid"] == ("parked", "license_ended")
+    assert (License.objects.get().plan_code, TierChange.objects.get().state) == ("top", "scheduled")
 
 
 def test_several_events_tell_one_fact(shop, cycle):
