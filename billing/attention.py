@@ -1,4 +1,4 @@
-"""What of the inbox waits for a person: sources of "Needs attention"."""
+"""What of the inbox and of money at Stripe waits for a person: sources of "Needs attention"."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from django.urls import reverse
 from billing.domain.enums import InboxState
 from billing.domain.parking import words_of
 from billing.models import StripeEvent
+from billing.services.ending import charging_for_nothing, subscription_end
 from billing.services.inbox import event_rerun
+from billing.services.telling import tier_change_tell, untold
 from config.kit.attention import Problem, Source, source_register
 from config.kit.display import page_of
 from config.kit.errors import NotFound
@@ -22,8 +24,8 @@ VIEW, MANAGE = ("billing.view_stripeevent",), "billing.refund_payment"
 
 def register() -> None:
     """Called once, when the app starts."""
-    source_register(PARKED)
-    source_register(STUCK)
+    for source in (PARKED, STUCK, CHARGING, UNTOLD):
+        source_register(source)
 
 
 def _list(state: InboxState) -> str:
@@ -44,14 +46,19 @@ def _parked(_at: datetime) -> Iterator[Problem]:
 
 
 def _rerun(key: str, *, actor: str, at: datetime) -> str:
-    number = key.partition("-")[0]
-    if not (number.isascii() and number.isdecimal() and len(number) < LONGEST_KEY):
-        raise NotFound
-    row = StripeEvent.objects.filter(pk=int(number)).first()
+    row = StripeEvent.objects.filter(pk=_number(key)).first()
     if row is None:
         raise NotFound
     event_rerun(event=row, actor=actor, at=at)
     return "It is worked on again."
+
+
+def _number(key: str) -> int:
+    """The row that a key names. Raises NotFound."""
+    number = key.partition("-")[0]
+    if not (number.isascii() and number.isdecimal() and len(number) < LONGEST_KEY):
+        raise NotFound
+    return int(number)
 
 
 PARKED = Source(
@@ -96,4 +103,69 @@ STUCK = Source(
     permissions=VIEW,
     lasting=True,
     url=lambda: _list(InboxState.RECEIVED),
+)
+
+
+def _charging(_at: datetime) -> Iterator[Problem]:
+    for row in charging_for_nothing().iterator(chunk_size=100):
+        ended = row.license
+        why = ended.status_reason[:200] if ended else ""
+        yield Problem(
+            key=str(row.pk),
+            title=f"{row.account.name} is still charged for {row.offer.name}, whose license is revoked",
+            cause=f"Why it was revoked: {why} End the subscription, so that Stripe charges nothing more.",
+            since=ended.status_at if ended else None,
+            url=page_of(row),
+            urgent=True,
+        )
+
+
+def _end(key: str, *, actor: str, at: datetime) -> str:
+    row = charging_for_nothing().filter(pk=_number(key)).first()
+    if row is None:
+        raise NotFound
+    subscription_end(subscription=row, actor=actor, at=at)
+    return "It ends with the period that is paid; Stripe charges nothing more."
+
+
+CHARGING = Source(
+    name="stripe-charging",
+    title="Subscriptions that charge for a license that ended",
+    find=_charging,
+    permissions=("billing.view_subscription",),
+    manage=MANAGE,
+    retry=_end,
+    retry_label="End the subscription",
+)
+
+
+def _untold(at: datetime) -> Iterator[Problem]:
+    for row in untold().filter(since__lte=at - LATE).order_by("-since", "-pk").iterator(chunk_size=100):
+        yield Problem(
+            key=f"{row.pk}-{row.state}",
+            title=f"Stripe has not taken the new price of {row.license.public_id}",
+            cause="Its next invoice has the old price. It is tried again by itself; try it to see Stripe's answer.",
+            since=vars(row)["since"],
+            url=page_of(row.subscription) if row.subscription else page_of(row.license),
+            urgent=True,
+        )
+
+
+def _tell(key: str, *, actor: str, at: datetime) -> str:  # noqa: ARG001 - as every retry is called
+    row = untold().filter(pk=_number(key)).first()
+    if row is None:
+        raise NotFound
+    tier_change_tell(change=row)
+    return "Stripe has it now."
+
+
+UNTOLD = Source(
+    name="stripe-prices",
+    title="Prices that Stripe was not told",
+    find=_untold,
+    permissions=("billing.view_subscription",),
+    manage=MANAGE,
+    retry=_tell,
+    retry_label="Tell Stripe",
+    lasting=True,
 )

@@ -43,7 +43,7 @@ class OfferDefault(Operation):
         examples=[examples.OFFER],
     )
     def get(self, request: Request) -> HttpResponse:
-        return document(request, shapes.OfferPublicOutput(catalogue.default_offer()).data)
+        return document(request, shapes.OfferPublicOutput(catalogue.default_offer(internal=False)).data)
 
 
 class OfferList(Operation):
@@ -85,7 +85,7 @@ class OfferDetails(Operation):
     )
     def post(self, request: Request) -> Response:
         values = accept(shapes.ProductDetailsInput, request)
-        row = catalogue.offer_by_lookup_key(values["lookup_key"], on_sale=True)
+        row = catalogue.offer_by_lookup_key(values["lookup_key"], on_sale=True, internal=False)
         return Response(shapes.ProductDetailsOutput(row, context={"quote": _quote(row, values)}).data)
 
 

@@ -56,7 +56,6 @@ from billing.gateway.reads import (
 from billing.gateway.signatures import SignatureInvalid, webhook_verify
 from billing.gateway.writes import (
     portal_open,
-    refund_create,
     session_create,
     session_expire,
     subscription_change,
@@ -105,7 +104,6 @@ __all__ = [
     "promotion_code_create",
     "promotion_code_read",
     "promotion_code_switch",
-    "refund_create",
     "secrets_of",
     "session_create",
     "session_expire",

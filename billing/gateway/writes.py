@@ -63,17 +63,6 @@ def subscription_end(merchant: MerchantProfile, subscription_id: str, *, key: st
         return shapes.subscription_of(plain(answer))
 
 
-def refund_create(
-    merchant: MerchantProfile, *, intent: str, key: str, amount_minor: int | None = None
-) -> str:
-    """Send money of a payment intent back, all that is left unless an amount is given; returns the refund's id."""
-    body: Any = {"payment_intent": named(intent)}
-    if amount_minor is not None:
-        body["amount"] = amount_minor
-    with asking():
-        return str(client_of(merchant).v1.refunds.create(body, {"idempotency_key": key}).id)
-
-
 def portal_open(merchant: MerchantProfile, *, customer: str, return_url: str) -> str:
     """The address of a customer portal for one customer."""
     with asking():

@@ -44,22 +44,23 @@ def offer_get(slug: str) -> Offer:
     return row
 
 
-def offer_by_lookup_key(lookup_key: str, *, on_sale: bool = False) -> Offer:
+def offer_by_lookup_key(lookup_key: str, *, on_sale: bool = False, internal: bool = True) -> Offer:
     """The offer of this lookup key; `on_sale` leaves out what cannot be bought now. Raises UnknownOffer (404)."""
-    rows = offers_on_sale(internal=True) if on_sale else offers_whole()
+    rows = offers_on_sale(internal=internal) if on_sale else offers_whole()
     row = rows.filter(lookup_key=lookup_key).first()
     if row is None:
         raise UnknownOffer("Nothing is sold under this lookup key.")
     return row
 
 
-def default_offer(type: str = "") -> Offer:  # noqa: A002 - the word of the vocabulary
+def default_offer(type: str = "", *, internal: bool = True) -> Offer:  # noqa: A002 - the word of the vocabulary
     """What is sold when nothing is named (E14): the default of `type`, or of subscriptions and then one-offs.
 
-    Without such a mark it is the first public offer on sale (of that type). Raises UnknownOffer.
+    Without such a mark it is the first public offer on sale (of that type). Without `internal` an internal
+    default is passed over: what anybody may read. Raises UnknownOffer.
     """
     for wanted in [type] if type else [OfferType.SUBSCRIPTION, OfferType.ONE_OFF]:
-        row = offers_on_sale(internal=True).filter(default_for=wanted).first()
+        row = offers_on_sale(internal=internal).filter(default_for=wanted).first()
         if row is not None:
             return row
     rows = offers_on_sale()

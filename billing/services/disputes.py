@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 
 from billing import gateway
-from billing.domain.enums import GONE_BACK, PaymentState
+from billing.domain.enums import GONE_BACK, PaymentState, Purpose
 from billing.domain.parking import Reason
 from billing.domain.payments import DisputeStanding, refunded_state, standing_of
 from billing.gateway import DisputeFacts
@@ -22,6 +22,9 @@ from licenses.domain.enums import LicenseStatus
 from licenses.errors import LicenseRevoked, LicenseSuspended
 from licenses.models import License
 from licenses.services.lifecycle import license_reinstate, license_suspend
+from licenses.services.signing import license_lock
+
+SUSPENDED = "Disputed payment: "
 
 
 def dispute_follow(*, merchant: MerchantProfile, dispute_id: str, actor: str, at: datetime) -> bool:
@@ -51,8 +54,8 @@ def dispute_follow(*, merchant: MerchantProfile, dispute_id: str, actor: str, at
 
 
 def reason_of(dispute_id: str) -> str:
-    """Why a license is suspended; by it a won dispute knows which suspensions are its own."""
-    return f"Disputed payment: {dispute_id}"
+    """Why a license is suspended; by its beginning a won dispute knows the suspensions of disputes."""
+    return f"{SUSPENDED}{dispute_id}"
 
 
 def _write(row: Payment, facts: DisputeFacts, actor: str, at: datetime) -> bool:
@@ -83,7 +86,7 @@ def _write(row: Payment, facts: DisputeFacts, actor: str, at: datetime) -> bool:
         why = "Lost" if row.state == PaymentState.CHARGED_BACK else "Refunded in full"
         return payment_reverse(payment=row, reason=f"{why}: {reason_of(facts.id)}", actor=actor, at=at)
     for license_ in bought(row):
-        _apply(license_, standing, facts.id, actor, at)
+        _apply(row, license_, standing, actor, at)
     return True
 
 
@@ -98,13 +101,19 @@ def _state(row: Payment, standing: DisputeStanding, *, mine: bool) -> PaymentSta
     return refunded_state(amount_minor=row.amount_minor, refunded_minor=row.refunded_minor)
 
 
-def _apply(row: License, standing: DisputeStanding, dispute_id: str, actor: str, at: datetime) -> None:
-    reason = reason_of(dispute_id)
+def _apply(payment: Payment, row: License, standing: DisputeStanding, actor: str, at: datetime) -> None:
     match standing:
         case DisputeStanding.OPEN:
             with suppress(LicenseSuspended, LicenseRevoked):
-                license_suspend(license=row, reason=reason, actor=actor, at=at)
+                license_suspend(license=row, reason=reason_of(payment.dispute_ref), actor=actor, at=at)
         case DisputeStanding.WON:
-            row.refresh_from_db(fields=["status", "status_reason"])
-            if (row.status, row.status_reason) == (LicenseStatus.SUSPENDED, reason):
-                license_reinstate(license=row, reason="The dispute was won.", actor=actor, at=at)
+            held = license_lock(row)  # first: of two disputes that are won at once, the second sees the first
+            ours = held.status == LicenseStatus.SUSPENDED and held.status_reason.startswith(SUSPENDED)
+            if ours and not _disputed_elsewhere(payment, held):
+                license_reinstate(license=held, reason="The dispute was won.", actor=actor, at=at)
+
+
+def _disputed_elsewhere(payment: Payment, row: License) -> bool:
+    """Whether other money that this license stands and falls with is disputed still."""
+    others = Payment.objects.filter(fulfilments__license=row, purpose=Purpose.PURCHASE).exclude(pk=payment.pk)
+    return others.filter(state=PaymentState.DISPUTED).exists()

@@ -38,6 +38,10 @@ def checkouts_reap(*, at: datetime, limit: int = BATCH) -> int:
         except Refusal as refusal:
             log.warning("checkout_not_ended", checkout=str(checkout.uid), code=refusal.code)
             _later(checkout, at + AGAIN)
+        except Exception:
+            # a fault of ours about one order: it keeps no other from ending
+            log.exception("checkout_not_ended", checkout=str(checkout.uid))
+            _later(checkout, at + AGAIN)
         else:
             over += row.state not in ENDABLE
     return over

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from accounts.errors import AccountMerged, SlugTaken
 from accounts.models import Account
 from billing import gateway
-from billing.domain.enums import CheckoutState, Interval, PaymentSource, Purpose
+from billing.domain.enums import CheckoutState, Duration, Interval, PaymentSource, Purpose
 from billing.domain.subscriptions import state_of
 from billing.gateway import InvoiceFacts, LineFacts, SessionFacts, SubscriptionFacts
 from billing.models import Checkout, Fulfilment, MerchantProfile, Payment, Subscription
@@ -196,9 +196,10 @@ def _payment(
 
 def is_counted(session: SessionFacts, account: Account, checkout: Checkout) -> bool:
     """Whether money stands in revenue figures: no test mode, nothing internal, no test license (D4)."""
-    plan = checkout.offer.plan
-    is_test = plan is not None and plan.kind == enums.Kind.TEST
-    return session.livemode and account.kind != Account.Kind.INTERNAL and not is_test
+    plan, license_ = checkout.offer.plan, checkout.license
+    is_test = enums.Kind.TEST in {plan and plan.kind, license_ and license_.kind}
+    is_internal = account.kind == Account.Kind.INTERNAL or (license_ is not None and license_.internal)
+    return session.livemode and not is_internal and not is_test
 
 
 def _subscription(
@@ -208,8 +209,10 @@ def _subscription(
     facts = order.subscription
     if facts is None:
         return None
-    offer = checkout.offer
+    offer, coupon = checkout.offer, checkout.coupon
     amount = facts.unit_amount_minor * max(facts.quantity, 1)
+    if coupon is not None and coupon.duration == Duration.FOREVER:
+        amount = checkout.amount_minor  # Stripe's price is the one before the discount
     return Subscription.objects.create(
         merchant=merchant,
         stripe_id=facts.id,

@@ -100,7 +100,12 @@ def _turn(row: Subscription, after: SubscriptionState, actor: str, at: datetime)
 def subscriptions_lapse(*, actor: str, at: datetime) -> int:
     """Let lapse what is past due for longer than its plan's billing grace; how many. Safe to repeat."""
     owing = Subscription.objects.filter(state=SubscriptionState.PAST_DUE, past_due_since__lte=at)
-    return sum(_lapse(pk, actor, at) for pk in owing.order_by("pk").values_list("pk", flat=True)[:BATCH])
+    lapsed, last = 0, 0
+    # past every row: those that wait for a longer grace stay, and must not keep the others from their turn
+    while batch := list(owing.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        lapsed += sum(_lapse(pk, actor, at) for pk in batch)
+        last = batch[-1]
+    return lapsed
 
 
 def _lapse(pk: int, actor: str, at: datetime) -> bool:

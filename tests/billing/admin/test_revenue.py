@@ -7,6 +7,8 @@ from fractions import Fraction
 
 import pytest
 
+from django.utils.html import escape
+
 from billing.domain.money import money_text
 from billing.selectors.revenue import a_year, recurring
 from tests.billing.money import *  # noqa: F403 - payments and cycles to count
@@ -99,7 +101,9 @@ def cycles(make_subscription, make_license, make_offer, make_payment, at):
 
 def test_recurring_revenue_is_that_of_what_runs(billing, cycles):
     """D4: MRR and ARR by product, whatever the period; test and internal licenses stay out."""
-    ((line, month, year, url),) = billing.get(URL).context["recurring"]
+    page = billing.get(URL)
+    ((line, month, year, url),) = page.context["recurring"]
+    assert page.content.decode().count(f'href="{escape(url)}"') == 3  # every number leads to its rows
     rows = rows_of(billing, url)
     assert line.count == len(rows) == 3
     assert line.arr_minor == 2 * 12_000 + 3_100 * 4

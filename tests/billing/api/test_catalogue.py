@@ -60,6 +60,23 @@ def test_the_default_product_is_told(path, api, make_offer):
     assert api.get(path).json()["slug"] == "yearly"
 
 
+@pytest.mark.parametrize("path", PRODUCT)
+def test_an_internal_default_is_told_to_nobody(path, api, make_offer):
+    """E7, E8: internal entries are for sysadmins."""
+    make_offer("inner", internal=True, default_for="subscription")
+    assert api.get(path).json()["code"] == "unknown_product"
+    make_offer("public")
+    assert api.get(path).json()["slug"] == "public"
+
+
+@pytest.mark.parametrize("path", DETAILS)
+def test_an_internal_product_is_not_found_by_its_key(path, api, make_offer):
+    """E7, E8: neither it nor its price."""
+    make_offer("inner", internal=True)
+    refused = api.post(path, {"lookup_key": "inner", "managed_products": 3})
+    assert (refused.status_code, refused.json()["code"]) == (404, "unknown_product")
+
+
 @pytest.mark.parametrize("path", DETAILS)
 def test_a_product_is_looked_up_by_its_key(path, api, make_offer):
     """E7: 400 without a key, 404 for an unknown one or one that is not on sale."""

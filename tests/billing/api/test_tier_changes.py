@@ -15,6 +15,7 @@ from billing.services.telling import tier_changes_tell
 from billing.services.tier_changes import scheduled_apply, scheduled_sweep, tier_change_apply
 from billing.services.tier_orders import tier_change_force
 from billing.tier_errors import SelfLicenseTier, TierChangeOver, TierRefused
+from config.kit.attention import sources
 from history.models import Event
 from licenses.models import License, Plan
 from licenses.services.lifecycle import license_revoke
@@ -344,6 +345,24 @@ def test_a_downgrade_that_is_given_up_is_told_to_stripe(shop, buy, offers, merch
     assert gateway.subscription_read(merchant, cycle.stripe_id).unit_amount_minor == 30_000
     again = shop.post(f"/api/v1/tier-changes/{uid}/cancel")
     assert (again.status_code, again.json()["code"]) == (409, "tier_change_over")
+
+
+def test_a_price_that_stripe_does_not_take_needs_attention(shop, buy, offers, stripe, clock):
+    """C29: the next invoice would have the old price. Tried again by a person, it says why."""
+    row = buy(offers[1])
+    shop.post(path(row), {"plan": "team"})
+    TierChange.objects.update(stripe_due_at=clock.at)  # as if no task had told it yet
+    source = next(source for source in sources() if source.name == "stripe-prices")
+    stripe.fail_next("/v1/subscriptions", 500)
+    assert tier_changes_tell(at=clock.at) == 0
+    assert not list(source.find(clock.at + timedelta(minutes=59)))
+    (problem,) = source.find(clock.at + timedelta(hours=1))
+    assert row.public_id in problem.title
+    stripe.fail_next("/v1/subscriptions", 500)
+    with pytest.raises(gateway.StripeUnavailable):
+        source.retry(problem.key, actor="user:7", at=clock.at)
+    source.retry(problem.key, actor="user:7", at=clock.at)
+    assert not list(source.find(clock.at + timedelta(hours=1)))
 
 
 # --- staff, and our own license ---------------------------------------------------------------------

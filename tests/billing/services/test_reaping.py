@@ -9,6 +9,7 @@ import pytest
 from billing.models import Checkout, Payment
 from billing.order_errors import CheckoutEnded
 from billing.selectors.catalogue import coupon_slots_taken, offer_units_held
+from billing.services import reaping
 from billing.services.checkouts import checkout_open, checkout_present
 from billing.services.reaping import checkout_expire, checkouts_reap
 from billing.services.reservations import Wish, checkout_reserve
@@ -127,6 +128,22 @@ def test_one_that_cannot_be_ended_holds_up_no_other(unasked, order, stripe, at):
     Checkout.objects.filter(pk=order.pk).update(expires_at=at - SOON)
     assert checkouts_reap(at=at + LATER) == 1
     assert [state_of(row.uid)[0] for row in (order, unasked)] == ["open", "expired"]
+
+
+def test_a_fault_of_ours_about_one_order_holds_up_no_other(unasked, order, stripe, at, monkeypatch):
+    """C26: the oldest is looked at first, every five minutes, for ever."""
+    Checkout.objects.filter(pk=order.pk).update(expires_at=at - SOON)
+    ended = reaping.checkout_expire
+
+    def broken(*, checkout, **by):
+        if checkout.pk == order.pk:
+            raise ZeroDivisionError
+        return ended(checkout=checkout, **by)
+
+    monkeypatch.setattr(reaping, "checkout_expire", broken)
+    assert checkouts_reap(at=at + LATER) == 1
+    assert state_of(unasked.uid)[0] == "expired"
+    assert Checkout.objects.get(pk=order.pk).expires_at > at + LATER
 
 
 def test_an_order_that_is_over_is_not_taken_back_again(order, at):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from billing.models import Payment
+from billing.models import Payment, Subscription
+from config.kit.attention import sources
+from config.kit.errors import NotFound
 from history.models import Event
 from licenses.models import License
 from licenses.services.lifecycle import license_suspend
@@ -140,3 +142,50 @@ def test_a_dispute_known_only_by_its_end_counts_as_that(shop, payment):
     shop.work()
     assert after(payment)[::2] == ("charged_back", "revoked")
     assert kinds("dispute.") == ["dispute.closed"]
+
+
+def test_a_license_stays_suspended_until_the_last_of_its_disputes_is_won(shop, offer):
+    """Trust, Stripe: a dispute suspends, whichever of the license's payments it is about."""
+    first = shop.buy(offer)
+    shop.stand(first.subscription.period_end)
+    shop.stripe.advance(first.subscription.stripe_id)
+    shop.work()
+    renewal = Payment.objects.get(source="invoice")
+    disputes = [shop.stripe.dispute(row.intent_ref) for row in (first, renewal)]
+    shop.work()
+    assert after(first)[::2] == after(renewal)[::2] == ("disputed", "suspended")
+    shop.stripe.close_dispute(disputes[0]["id"], "won")
+    shop.work()
+    assert after(first)[::2] == ("settled", "suspended")
+    shop.stripe.close_dispute(disputes[1]["id"], "won")
+    shop.work()
+    assert after(renewal)[::2] == ("settled", "active")
+
+
+# --- what goes on charging --------------------------------------------------------------------------
+
+
+def problems(name, at):
+    return list(next(source for source in sources() if source.name == name).find(at))
+
+
+def test_a_cycle_that_charges_for_a_revoked_license_is_ended_by_a_person(shop, offer):
+    """C28: a refund takes the license back; that Stripe goes on charging is shown, and ended by a button."""
+    payment = shop.buy(offer)
+    assert problems("stripe-charging", shop.now) == []
+    shop.stripe.refund(payment.intent_ref)
+    shop.work()
+    (problem,) = problems("stripe-charging", shop.now)
+    assert "Refunded in full" in problem.cause
+    source = next(source for source in sources() if source.name == "stripe-charging")
+    source.retry(problem.key, actor="user:7", at=shop.now)
+    cycle = Subscription.objects.get()
+    assert (cycle.state, cycle.cancel_at_period_end) == ("cancelled", True)
+    assert Event.objects.get(kind="subscription.changed").actor == "user:7"
+    assert problems("stripe-charging", shop.now) == []
+    with pytest.raises(NotFound):
+        source.retry(problem.key, actor="user:7", at=shop.now)
+    shop.stand(cycle.period_end)
+    shop.stripe.advance(cycle.stripe_id)
+    shop.work()
+    assert Payment.objects.count() == 1

@@ -9,6 +9,7 @@ import pytest
 from billing import gateway
 from billing.models import Offer, Payment, StripeEvent, Subscription, TierChange
 from billing.selectors.catalogue import default_merchant
+from billing.services import subscriptions
 from billing.services.inbox import event_rerun
 from billing.services.reconciling import reconcile
 from billing.services.subscriptions import subscription_sync, subscriptions_lapse
@@ -130,6 +131,18 @@ def test_an_invoice_that_fails_makes_the_cycle_past_due_and_it_lapses_after_the_
     cycle.refresh_from_db()
     assert cycle.state == "lapsed"
     assert License.objects.get().expires_at == shop.now
+
+
+def test_those_with_a_longer_grace_keep_no_other_from_lapsing(shop, cycle, monkeypatch):
+    """C28: however many wait before it."""
+    Subscription.objects.filter(pk=cycle.pk).update(state="past_due", past_due_since=shop.now)
+    for number in range(3):
+        cycle.pk, cycle.checkout, cycle.state = None, None, "past_due"
+        cycle.stripe_id, cycle.past_due_since = f"sub_{number}", shop.now - timedelta(days=10 * (number == 2))
+        cycle.save(force_insert=True)
+    monkeypatch.setattr(subscriptions, "BATCH", 2)
+    assert subscriptions_lapse(actor=ACTOR, at=shop.now) == 1
+    assert Subscription.objects.get(state="lapsed").stripe_id == "sub_2"
 
 
 def test_an_invoice_paid_after_all_makes_it_active_again(shop, cycle):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from accounts.models import Account
 from billing.models import Checkout, Fulfilment, Payment, StripeEvent
 from billing.parked import Unpaid
-from billing.services.settling import payment_settle
+from billing.services.settling import is_counted, payment_settle
+from billing.services.syncing import catalogue_sync
 from history.models import Event
 from history.services import reader_run, sequence
 from licenses.models import Issuance, License
@@ -254,3 +256,34 @@ def session_of(checkout):
     from billing import gateway
 
     return gateway.session_read(checkout.merchant, checkout.session_id)
+
+
+# --- figures ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("synced", [True, False])
+def test_a_cycle_with_a_coupon_for_ever_is_frozen_at_what_it_costs(shop, offer, make_coupon, synced):
+    """C28, D4: Stripe's own price is the one before the discount that it takes off each time."""
+    make_coupon("EVER", offers=[offer], percent_bps=2_500, duration="forever")
+    if synced:
+        catalogue_sync(actor="cli:test", at=shop.now)
+    cycle = shop.buy(offer, coupon="EVER").subscription
+    assert bool(Checkout.objects.get().params.get("discounts")) is synced
+    assert cycle.amount_minor == 7_425
+    shop.stand(cycle.period_end)
+    shop.stripe.advance(cycle.stripe_id)
+    shop.work()
+    assert Payment.objects.get(source="invoice").expected_minor == 7_425
+    assert "payment.mismatched" not in kinds("payment.")
+
+
+@pytest.mark.parametrize(
+    ("about", "counts"), [({}, True), ({"internal": True}, False), ({"kind": "test"}, False)]
+)
+def test_money_for_an_internal_or_test_license_stands_in_no_figure(
+    one_off, customer, make_license, make_checkout, about, counts
+):
+    """D4: also when maintenance or a change of plan is paid."""
+    order = make_checkout(one_off, purpose="maintenance", license=make_license(**about))
+    session = SimpleNamespace(livemode=True)
+    assert is_counted(session, customer, order) is counts
