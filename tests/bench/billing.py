@@ -128,7 +128,7 @@ def _purchases() -> Iterator[Result]:
         )
         stripe = driver.Stripe(base)
         yield compare(
-            "purchase to license",
+            "stored event to license",
             lambda: _settling(stripe, offer),
             lambda: rate(lambda: _granting(plan)),
             other_name="create and sign",

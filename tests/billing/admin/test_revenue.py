@@ -6,7 +6,6 @@ from datetime import timedelta
 from fractions import Fraction
 
 import pytest
-
 from django.utils.html import escape
 
 from billing.domain.money import money_text

@@ -6,7 +6,10 @@ import pytest
 
 from billing import gateway
 from billing.selectors.catalogue import default_merchant
+from billing.services.checkouts import checkout_open
 from billing.services.merchants import merchant_create
+from billing.services.reservations import Wish
+from licenses.models import License
 
 pytestmark = pytest.mark.django_db
 ENSURE = ("stripe", "ensure-webhook", "--public-url")
@@ -78,11 +81,18 @@ def test_without_a_key_the_command_says_so(run, stripe, settings):
     assert "stripe_unavailable" in done.err
 
 
-def test_reconcile_takes_up_what_never_arrived(run, stripe, clock):
+def test_reconcile_takes_up_what_never_arrived(run, stripe, clock, one_off, customer, signing):
     """C27, E33"""
-    document = run("stripe", "reconcile", "--since", "7d", "--json").json
-    assert document["ok"] is True
-    assert document["missed"] == 0
+    checkout = checkout_open(
+        wish=Wish(lookup_key=one_off.lookup_key), account=customer, actor="cli:test", at=clock.at
+    )
+    stripe.pay(checkout.session_id, email="ann@acme.example")
+    found = run("stripe", "reconcile", "--since", "7d", "--json").json
+    assert (found["ok"], found["missed"] > 0, found["done"] > 0, found["parked"]) == (True, True, True, 0)
+    assert License.objects.get().account == customer
+    again = run("stripe", "reconcile", "--since", "7d", "--json").json
+    assert (again["listed"], again["missed"]) == (found["listed"], 0)
+    assert License.objects.count() == 1
 
 
 @pytest.mark.parametrize("text", ["yesterday", "7", "d", "7w", "2026-01-01"])

@@ -13,6 +13,7 @@ from django.db import connection
 
 from billing.models import Checkout, Payment, StripeEvent
 from billing.selectors.catalogue import default_merchant
+from billing.services.endpoints import OPERATOR_PATH, PATH
 from billing.services.inbox import event_receive, event_store
 from billing.services.merchants import merchant_default_ensure
 from billing.services.processing import events_sweep
@@ -64,6 +65,18 @@ def test_one_event_delivered_ten_times_at_once_is_stored_once(shop, one_off):
     signed, at = signature(body, shop.stripe.secret, int(shop.now.timestamp())), shop.now
     new = together(lambda _: event_receive(merchant="", payload=body, signature=signed, at=at))
     assert sorted(new) == [False] * 9 + [True]
+    sweep(shop)
+    assert counts() == (1, 1, 1, 1)
+
+
+def test_one_session_told_at_two_addresses_at_once_is_settled_once(shop, one_off):
+    """E17, invariant 1: our own endpoint and the License Operator's stand at Stripe side by side, and both are told."""
+    shop.stripe.pay(shop.order(one_off).session_id)
+    event, at = shop.stripe.events(PAID)[0], shop.now
+    paths = (PATH, OPERATOR_PATH)
+    answers = together(lambda number: shop.stripe.deliver(event, path=paths[number % 2], at=at).status_code)
+    assert answers == [200] * WORKERS
+    assert StripeEvent.objects.count() == 1
     sweep(shop)
     assert counts() == (1, 1, 1, 1)
 
