@@ -10,9 +10,10 @@ from django.urls import reverse
 from billing.domain.enums import InboxState
 from billing.domain.parking import words_of
 from billing.models import StripeEvent
-from billing.services.ending import charging_for_nothing, subscription_end
+from billing.selectors.orders import charging_for_nothing, untold
+from billing.services.ending import subscription_end
 from billing.services.inbox import event_rerun
-from billing.services.telling import tier_change_tell, untold
+from billing.services.telling import tier_change_tell
 from config.kit.attention import Problem, Source, source_register
 from config.kit.display import page_of
 from config.kit.errors import NotFound

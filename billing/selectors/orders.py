@@ -8,18 +8,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from accounts.models import Account
 from accounts.selectors import account_find, accounts_for
 from billing import gateway
-from billing.domain.enums import MaintenanceMode
+from billing.domain.enums import MaintenanceMode, SubscriptionState
 from billing.domain.stripe_events import livemode_of
-from billing.models import Checkout, MerchantProfile, Offer, Payment, Subscription, TierChange
+from billing.models import Checkout, Fulfilment, MerchantProfile, Offer, Payment, Subscription, TierChange
 from billing.order_errors import NotYourGroup
 from config.kit.api.principals import Principal
-from config.kit.errors import FieldError, Invalid, NotFound
+from config.kit.errors import FieldError, Invalid, NotFound, Unavailable
 from licenses.domain.enums import LicenseStatus
 from licenses.models import License
 
@@ -73,7 +73,7 @@ def _customers_known(merchants: Iterable[MerchantProfile]) -> Q:
     for merchant in merchants:
         try:
             live = livemode_of(gateway.key_of(merchant))
-        except gateway.StripeUnavailable:
+        except Unavailable:
             live = None  # without a key nothing is asked anyway
         known |= Q(merchant=merchant) if live is None else Q(merchant=merchant, livemode=live)
     return known
@@ -152,6 +152,25 @@ def subscription_of(license: License) -> Subscription | None:  # noqa: A002 - th
     """The newest cycle of payments that renews a license."""
     rows = Subscription.objects.select_related("merchant", "offer__plan", "account")
     return rows.filter(license=license).order_by("-started_at", "-pk").first()
+
+
+def charging_for_nothing() -> QuerySet[Subscription]:
+    """Cycles that Stripe goes on charging for, although every license that they renew is revoked."""
+    delivered = Fulfilment.objects.filter(payment__subscription=OuterRef("pk"))
+    alive = delivered.exclude(license__status=LicenseStatus.REVOKED)
+    rows = Subscription.objects.filter(license__status=LicenseStatus.REVOKED)
+    running = rows.exclude(state=SubscriptionState.CANCELLED).exclude(Exists(alive))
+    return running.select_related("license", "account", "offer", "merchant").order_by(
+        "-license__status_at", "-pk"
+    )
+
+
+def untold() -> QuerySet[TierChange]:
+    """Changes whose new price Stripe has not taken, with the instant at which it was to be told as `since`."""
+    rows = TierChange.objects.filter(stripe_due_at__isnull=False)
+    return rows.annotate(since=Coalesce("ended_at", "created_at")).select_related(
+        "license", "to_offer", "subscription__merchant", "subscription__offer"
+    )
 
 
 def tier_change_get(uid: uuid.UUID) -> TierChange:

@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from django.db.models import QuerySet
-from django.db.models.functions import Coalesce
 
 from billing import gateway
 from billing.domain.enums import OfferType, TierChangeState
@@ -19,7 +17,6 @@ from config.kit.errors import Refusal
 log = structlog.get_logger(__name__)
 AGAIN: Final = timedelta(minutes=15)
 BATCH: Final = 100
-WHOLE: Final = ("license", "to_offer", "subscription__merchant", "subscription__offer")
 GIVEN_UP: Final = (TierChangeState.CANCELLED, TierChangeState.REVERTED)
 
 
@@ -30,7 +27,7 @@ def tier_changes_tell(*, at: datetime, limit: int = BATCH) -> int:
     the price of the change as it stands, so that it may be repeated and run beside another.
     """
     due = TierChange.objects.filter(stripe_due_at__lte=at).order_by("stripe_due_at")
-    rows = due.select_related(*WHOLE)
+    rows = due.select_related("to_offer", "subscription__merchant", "subscription__offer")
     told = 0
     for change in rows[:limit]:
         try:
@@ -43,12 +40,6 @@ def tier_changes_tell(*, at: datetime, limit: int = BATCH) -> int:
             log.exception("tier_change_not_told", change=str(change.uid))
             _mark(change, at + AGAIN)
     return told
-
-
-def untold() -> QuerySet[TierChange]:
-    """Changes whose new price Stripe has not taken, with the instant at which it was to be told as `since`."""
-    rows = TierChange.objects.filter(stripe_due_at__isnull=False)
-    return rows.annotate(since=Coalesce("ended_at", "created_at")).select_related(*WHOLE)
 
 
 def tier_change_tell(*, change: TierChange) -> int:
