@@ -141,7 +141,7 @@ CHARGING = Source(
 
 
 def _untold(at: datetime) -> Iterator[Problem]:
-    for row in untold().filter(since__lte=at - LATE).order_by("-since", "-pk").iterator(chunk_size=100):
+    for row in untold(at - LATE).iterator(chunk_size=100):
         yield Problem(
             key=f"{row.pk}-{row.state}",
             title=f"Stripe has not taken the new price of {row.license.public_id}",
@@ -153,7 +153,7 @@ def _untold(at: datetime) -> Iterator[Problem]:
 
 
 def _tell(key: str, *, actor: str, at: datetime) -> str:  # noqa: ARG001 - as every retry is called
-    row = untold().filter(pk=_number(key)).first()
+    row = untold(at).filter(pk=_number(key)).first()
     if row is None:
         raise NotFound
     tier_change_tell(change=row)

@@ -165,12 +165,11 @@ def charging_for_nothing() -> QuerySet[Subscription]:
     )
 
 
-def untold() -> QuerySet[TierChange]:
-    """Changes whose new price Stripe has not taken, with the instant at which it was to be told as `since`."""
-    rows = TierChange.objects.filter(stripe_due_at__isnull=False)
-    return rows.annotate(since=Coalesce("ended_at", "created_at")).select_related(
-        "license", "to_offer", "subscription__merchant", "subscription__offer"
-    )
+def untold(until: datetime) -> QuerySet[TierChange]:
+    """Changes whose new price Stripe has not taken, and was to be told by `until`; `since` when, the newest first."""
+    rows = TierChange.objects.annotate(since=Coalesce("ended_at", "created_at"))
+    late = rows.filter(stripe_due_at__isnull=False, since__lte=until).order_by("-since", "-pk")
+    return late.select_related("license", "to_offer", "subscription__merchant", "subscription__offer")
 
 
 def tier_change_get(uid: uuid.UUID) -> TierChange:
