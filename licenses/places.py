@@ -2,8 +2,8 @@
 
 First license and place are read, the license under its lock, then place, count and event are written with the
 commit. Nobody counts the places: their number stands in `PlaceCount`. What is out of the ordinary (an ended
-lease to clear away, a binding to make, a count that nobody has made yet) goes the long way of
-`licenses.services.activations`, which says the same.
+lease to clear away, a place that is checked out, a binding to make, a count that nobody has made yet) goes the
+long way of `licenses.services.activations`, which says the same.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class Place:
     label: str
     created_at: datetime | None
     binds: bool
+    offline: bool
     lapsing: bool
     next_pk: int | None
 
@@ -76,10 +77,11 @@ def look(digest: str, kind: str, identifier: str, at: datetime) -> Holder | None
     (pk, uid, customer_id, status, expires_at, grace_days, machines, collectors, fingerprint, key_state) = (
         found[0]
     )
-    ((used, held_pk, label, created_at, binds, lapsing, next_pk),) = place()
+    ((used, held_pk, label, created_at, binds, offline, lapsing, next_pk),) = place()
     return Holder(
         pk, uid, customer_id, LicenseStatus(status), expires_at, grace_days, machines, collectors, fingerprint,
-        KeyState(key_state), Place(used, held_pk, label or "", created_at, bool(binds), lapsing, next_pk),
+        KeyState(key_state),
+        Place(used, held_pk, label or "", created_at, bool(binds), bool(offline), lapsing, next_pk),
     )  # fmt: skip
 
 
@@ -144,7 +146,7 @@ WHERE i.text_sha256 = %s
 FOR NO KEY UPDATE OF l
 """)
 _PLACE = Statement("""
-SELECT c.used, h.id, h.label, h.created_at, h.binds,
+SELECT c.used, h.id, h.label, h.created_at, h.binds, h.offline,
        EXISTS (SELECT 1 FROM licenses_activation e WHERE e.license_id = i.license_id AND e.kind = %s
                AND e.released_at IS NULL AND e.lease_until <= %s),
        CASE WHEN h.id IS NULL THEN nextval('licenses_activation_id_seq') END

@@ -74,9 +74,10 @@ def activation_take(
     """Take a place, or hold the one that is held already; `name` is a fingerprint or a collector's id.
 
     With `lease` the place is free again unless it is taken anew in time. With `offline` it is checked out:
-    the answer carries a signed document that the machine shows itself until then. A license for one machine
-    is bound to its first. Raises TooManyMachines, TooManyCollectors, BoundToAnother, LicenseRevoked,
-    LicenseSuspended, LicenseExpired (409), Invalid.
+    the answer carries a signed document that the machine shows itself until then, and until then it stays
+    checked out, however it is taken again. A license for one machine is bound to its first. Raises
+    TooManyMachines, TooManyCollectors, BoundToAnother, LicenseRevoked, LicenseSuspended, LicenseExpired (409),
+    Invalid.
     """
     _check_periods(lease, offline)
     with transaction.atomic():
@@ -92,8 +93,7 @@ def activation_take(
             raise FULL[Activation.Kind(kind)](limit=limit, used=used)
         taken = found or Activation(license=row, kind=kind, identifier=identifier, created_at=at)
         taken.label, taken.last_seen_at = label or taken.label, at
-        until = offline or lease
-        taken.lease_until, taken.offline = (at + until if until else None), offline is not None
+        _hold(taken, lease, offline, at)
         if found is None:
             taken.binds = _bind(row, taken)
         taken.save()
@@ -133,7 +133,7 @@ def _take_shortly(
         holder = demand_known(places.look(digest, kind, identifier, at))
         _refuse_unless_usable(holder, at)
         place = holder.place
-        if place.lapsing or place.used is None:
+        if place.lapsing or place.used is None or place.offline:
             return None
         _refuse_foreign(holder, kind, identifier)
         limit = holder.machines if kind == Activation.Kind.MACHINE else holder.collectors
@@ -252,6 +252,19 @@ def _used(row: License, kind: str) -> int:
         held = row.activations.filter(kind=kind, released_at=None).count()
         found = PlaceCount.objects.create(license=row, kind=kind, used=held)
     return found.used
+
+
+def _hold(taken: Activation, lease: timedelta | None, offline: timedelta | None, at: datetime) -> None:
+    """Set until when a place is held; call once what has lapsed is gone.
+
+    A document that is out cannot be called back: while it is good, its place is neither shortened nor made one
+    that the customer may release.
+    """
+    period = offline or lease
+    until = at + period if period else None
+    if taken.offline and taken.lease_until is not None:
+        until = max(until, taken.lease_until) if until else taken.lease_until
+    taken.lease_until, taken.offline = until, taken.offline or offline is not None
 
 
 def _count(license_pk: int, kind: str, more: int) -> None:

@@ -135,6 +135,35 @@ def test_a_check_out_is_freed_by_staff_only(deployed, api, make_key):
     assert staff.get(path).json() == []
 
 
+@pytest.mark.parametrize("short", [True, False])
+@pytest.mark.parametrize(
+    "again",
+    [{}, {"lease_seconds": 600}, {"offline_days": 1}, {"lease_seconds": 600, "label": "press 4"}],
+)
+def test_a_check_out_lasts_as_long_as_its_document(deployed, monkeypatch, clock, at, again, short):
+    """C24: taken again in whatever way, it is neither given back nor let go while its document is good."""
+    if not short:
+        monkeypatch.setattr("licenses.api.activate.MOST_BYTES", 0)
+    caller = deployed(machines=1)
+    caller.post(URL, {"fingerprint": "a", "offline_days": 90})
+    answer = caller.post(URL, {"fingerprint": "a", **again}).json()["activation"]
+    assert (answer["offline"], answer["lease_until"][:10]) == (True, f"{at + timedelta(days=90):%Y-%m-%d}")
+    clock.advance(timedelta(days=89))
+    assert caller.post(RELEASE, {"fingerprint": "a"}).json()["code"] == "checked_out"
+    assert caller.post(URL, {"fingerprint": "b"}).status_code == 409
+    clock.advance(timedelta(days=1))
+    assert caller.post(URL, {"fingerprint": "b"}).status_code == 201
+
+
+def test_a_check_out_is_prolonged(deployed, clock, at):
+    caller = deployed(machines=1)
+    caller.post(URL, {"fingerprint": "a", "offline_days": 30})
+    clock.advance(timedelta(days=20))
+    answer = caller.post(URL, {"fingerprint": "a", "offline_days": 30}).json()
+    assert answer["activation"]["lease_until"][:10] == f"{at + timedelta(days=50):%Y-%m-%d}"
+    assert answer["document"]
+
+
 def test_the_document_is_no_license(deployed, verified):
     document = deployed(machines=1).post(URL, {"fingerprint": "a", "offline_days": 1}).json()["document"]
     assert (verified(document).ok, verified(document).stage) == (False, "header")
