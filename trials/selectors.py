@@ -130,7 +130,8 @@ def paid_facts_of(trials: Iterable[Trial], at: datetime) -> dict[int, Paid]:
     found = {}
     for row in rows:
         beats = [last[key] for key in (row.license_id, row.converted_by_id) if key in last]
-        found[row.pk] = Paid(row.ended_at or at, max(beats, default=None), _holds(row.converted_by, at))
+        # since when it counts as converted: later than its end where the purchase was
+        found[row.pk] = Paid(row.engagement_at, max(beats, default=None), _holds(row.converted_by, at))
     return found
 
 

@@ -87,6 +87,20 @@ def _extend(asked: Asked, _data: Mapping[str, Any]) -> str:
     return f"Extended: the trial runs until {instant(renewed.renewal.new_expires_at)}."
 
 
+def _conversion(asked: Asked) -> list[str]:
+    row: Trial = asked.row
+    if row.ended_at is not None:
+        return [
+            f"The trial ended on {instant(row.ended_at)} as {row.outcome}; from now on it counts as converted.",
+            "No more of its mail goes out.",
+        ]
+    return [
+        "The trial ends as converted, and no more of its mail goes out.",
+        f"Its own license runs on until {instant(row.ends_at)}.",
+        "A trial converts by itself when its account gets a commercial license.",
+    ]
+
+
 def _convert(asked: Asked, data: Mapping[str, Any]) -> str:
     trial_convert(trial=asked.row, license=data["license"], actor=asked.actor, at=asked.at)
     return "Converted. No more mail of this trial goes out."
@@ -117,12 +131,8 @@ dialog_register(
 dialog_register(
     Dialog(
         slug="convert", title="Convert", icon="handshake", order=30, allowed=needs(MANAGE), act=_convert,
-        form=lambda asked: ConvertForm(posted(asked.request), row=asked.row), fits=_runs,
-        says=lambda asked: [
-            "The trial ends as converted, and no more of its mail goes out.",
-            f"Its own license runs on until {instant(asked.row.ends_at)}.",
-            "A trial converts by itself when its account gets a commercial license.",
-        ],
+        form=lambda asked: ConvertForm(posted(asked.request), row=asked.row), says=_conversion,
+        fits=lambda row: row.may_convert,
     )
 )  # fmt: skip
 dialog_register(

@@ -117,6 +117,11 @@ class Trial(models.Model):
     def __str__(self) -> str:
         return f"Trial of {self.email}"
 
+    @property
+    def may_convert(self) -> bool:
+        """A purchase counts for it: it runs, or it ended without one and nobody took its license back."""
+        return self.ended_at is None or self.outcome in {self.Outcome.EXPIRED, self.Outcome.LOST}
+
     def place_end(self, ends_at: datetime) -> None:
         """Set the end, and the middle with it."""
         self.ends_at = ends_at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -27,6 +27,8 @@ KINDS = (
 )
 ACTOR = "system:trials"
 DONE = "done"
+LATE_DAYS = 90
+"""A purchase counts for a trial at least so long after its end; longer where its cooldown is."""
 
 
 def follow(event: Event, *, at: datetime) -> None:
@@ -38,7 +40,7 @@ def follow(event: Event, *, at: datetime) -> None:
     if row is None:
         return
     if event.kind == Kind.LICENSE_CREATED:
-        _converted(row, at)
+        _converted(row, event.at, at)
         return
     for trial in Trial.objects.filter(license=row, ended_at=None):
         if event.kind == Kind.LICENSE_REVOKED:
@@ -56,13 +58,25 @@ def _task_changed(event: Event, at: datetime) -> None:
         notification_task_done(task=task, happened_at=event.at, at=at)
 
 
-def _converted(row: License, at: datetime) -> None:
-    """A commercial license of the account for the product that it tries (A19)."""
+def _converted(row: License, bought_at: datetime, at: datetime) -> None:
+    """A commercial license of the account for the product that it tries, or tried before (A19)."""
     if row.kind != enums.Kind.COMMERCIAL or row.internal:
         return
-    running = Trial.objects.filter(account=row.account, program__product=row.product_id, ended_at=None)
-    for trial in running:
+    trials = Trial.objects.select_related("program").filter(
+        account=row.account, program__product=row.product_id
+    )
+    newest = trials.order_by("-started_at", "-pk").first()
+    late = [newest] if newest is not None and _counts_late(newest, bought_at) else []
+    for trial in list(trials.filter(ended_at=None)) or late:
         trial_convert(trial=trial, license=row, actor=ACTOR, at=at)
+
+
+def _counts_late(trial: Trial, bought_at: datetime) -> bool:
+    """Does a purchase of that instant count for a trial that is over? Also one that history tells late."""
+    if trial.ended_at is None or not trial.may_convert:
+        return False
+    lasts = timedelta(days=max(LATE_DAYS, trial.program.cooldown_days))
+    return trial.started_at <= bought_at < trial.ended_at + lasts
 
 
 def _prolonged(trial: Trial, row: License, at: datetime) -> None:

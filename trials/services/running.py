@@ -65,9 +65,15 @@ def trial_extend(*, trial: Trial, actor: str, at: datetime) -> Renewed:
 
 
 def trial_convert(*, trial: Trial, license: License | None, actor: str, at: datetime) -> Trial:  # noqa: A002 - the word of the vocabulary
-    """The trial led to a purchase: it ends as converted, by that license when one is known. Raises TrialEnded."""
+    """The trial led to a purchase: it ends as converted, by that license when one is known.
+
+    One that expired or was lost before keeps the instant of its end, for a purchase may come later. Raises
+    TrialEnded.
+    """
     with transaction.atomic():
-        row = _running(trial)
+        row = _held(trial)
+        if not row.may_convert:
+            raise _ended(row)
         row.converted_by = license
         data = {"converted_by": license.public_id if license else ""}
         _end(row, Trial.Outcome.CONVERTED, Kind.TRIAL_CONVERTED, data, actor=actor, at=at)
@@ -250,7 +256,7 @@ def _end(
 
 
 def _set_end(row: Trial, outcome: Trial.Outcome, at: datetime) -> list[NewEvent]:
-    row.outcome, row.ended_at = outcome, at
+    row.outcome, row.ended_at = outcome, row.ended_at or at
     row.engagement, row.engagement_at, row.engagement_due_at = _OF_OUTCOME[outcome], at, None
     if row.converted_by is not None:  # what was bought is known, so it can fall silent
         row.engagement_due_at = at + timedelta(days=row.program.dormant_paid_days)
@@ -258,8 +264,16 @@ def _set_end(row: Trial, outcome: Trial.Outcome, at: datetime) -> list[NewEvent]
 
 
 def _running(trial: Trial) -> Trial:
-    rows = Trial.objects.select_related("program", "account", "license__account", "license__product")
-    row = referable(rows.filter(pk=trial.pk)).get()
+    row = _held(trial)
     if row.ended_at is not None:
-        raise TrialEnded(f"This trial ended as {row.outcome}.")
+        raise _ended(row)
     return row
+
+
+def _held(trial: Trial) -> Trial:
+    rows = Trial.objects.select_related("program", "account", "license__account", "license__product")
+    return referable(rows.filter(pk=trial.pk)).get()
+
+
+def _ended(row: Trial) -> TrialEnded:
+    return TrialEnded(f"This trial ended as {row.outcome}.")

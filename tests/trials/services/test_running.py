@@ -140,6 +140,65 @@ def test_a_commercial_license_converts_the_trial(running, enterprise, at):
     assert (fresh(running).outcome, fresh(running).converted_by) == ("converted", bought)
 
 
+@pytest.mark.parametrize(("ending", "state"), [(trial_sweep, "expired"), (trial_end, "lost")])
+def test_a_purchase_after_the_end_converts_the_trial(running, enterprise, ending, state):
+    """A19, A28: counted as a sale of the trial, whose end stays where it was."""
+    end = running.ends_at
+    if ending is trial_sweep:
+        trial_sweep(at=end)
+    else:
+        trial_end(trial=running, reason="silence", **BY, at=end)
+    assert fresh(running).outcome == state
+    when = end + 60 * DAY
+    bought = license_create(account=running.account, plan=enterprise, origin="stripe", **BY, at=when)
+    follow(when)
+    row = fresh(running)
+    assert (row.outcome, row.engagement, row.converted_by, row.ended_at) == (
+        "converted",
+        "converted",
+        bought,
+        end,
+    )
+    follow(when)
+    assert Event.objects.filter(kind="trial.converted").count() == 1
+
+
+def test_a_purchase_in_time_that_history_tells_after_the_end_converts_the_trial(running, enterprise, at):
+    """An outage of the worker: the sweep came first."""
+    bought = license_create(account=running.account, plan=enterprise, origin="stripe", **BY, at=at + DAY)
+    trial_sweep(at=running.ends_at + DAY)
+    assert fresh(running).outcome == "expired"
+    follow(running.ends_at + DAY)
+    assert fresh(running).converted_by == bought
+
+
+def test_a_purchase_long_after_the_end_converts_nothing(running, enterprise):
+    trial_sweep(at=running.ends_at)
+    when = running.ends_at + 180 * DAY
+    license_create(account=running.account, plan=enterprise, origin="stripe", **BY, at=when)
+    follow(when)
+    assert fresh(running).outcome == "expired"
+
+
+def test_a_purchase_after_a_revoked_trial_converts_nothing(running, enterprise, at):
+    trial_revoke(trial=running, reason="abuse", **BY, at=at)
+    license_create(account=running.account, plan=enterprise, origin="staff", **BY, at=at + DAY)
+    follow(at + DAY)
+    assert fresh(running).outcome == "revoked"
+
+
+def test_who_bought_late_is_silent_from_then_on(running, enterprise):
+    """A19: thirty days are counted from the purchase, not from the end of the trial."""
+    trial_sweep(at=running.ends_at)
+    when = running.ends_at + 60 * DAY
+    license_create(account=running.account, plan=enterprise, origin="stripe", **BY, at=when)
+    follow(when)
+    trial_sweep(at=when + 29 * DAY)
+    assert fresh(running).attention == ""
+    trial_sweep(at=when + 30 * DAY)
+    assert fresh(running).attention == "dormant_paid"
+
+
 @pytest.mark.parametrize("what", ["internal", "test", "other account"])
 def test_other_licenses_convert_nothing(running, enterprise, what, at, make_account):
     account = make_account("Hooli") if what == "other account" else running.account
