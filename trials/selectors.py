@@ -9,11 +9,16 @@ from datetime import date, datetime, timedelta
 from django.db.models import Max, Min
 
 from accounts.models import Account
+from accounts.searching import accounts_of_email
 from licenses.domain.enums import LicenseStatus
 from licenses.models import Installation, InstallationDay, License, NodeCapEpisode, Product
+from trials.domain.addresses import AddressError, read_address
 from trials.domain.engagement import Outcome, Paid, Thresholds, TrialFacts
 from trials.errors import NoProgram
 from trials.models import Trial, TrialProgram, TrialRequest
+
+MOST_ALIKE = 50
+"""Accounts whose e-mail contains an address, among which its own is looked for."""
 
 
 def program_of(product: Product) -> TrialProgram:
@@ -34,9 +39,16 @@ def program_get(slug: str) -> TrialProgram:
 
 
 def running_trial(account: Account, program: TrialProgram, at: datetime) -> Trial | None:
-    """The trial that an account is in."""
+    """The trial of the program's product that an account is in, whatever program it began under."""
     rows = Trial.objects.select_related("license__account", "license__product", "program")
-    return rows.filter(account=account, program=program, ended_at=None, ends_at__gt=at).first()
+    open_ = rows.filter(account=account, program__product=program.product_id, ended_at=None)
+    return open_.filter(ends_at__gt=at).order_by("pk").first()
+
+
+def overdue_trials(account: Account, program: TrialProgram, at: datetime) -> list[Trial]:
+    """The account's trials of the program's product that are past their end and not ended yet."""
+    rows = Trial.objects.filter(account=account, program__product=program.product_id, ended_at=None)
+    return list(rows.filter(ends_at__lte=at).order_by("pk"))
 
 
 def request_by_uid(uid: uuid.UUID) -> TrialRequest | None:
@@ -47,11 +59,36 @@ def request_by_uid(uid: uuid.UUID) -> TrialRequest | None:
     )
 
 
+def account_of_request(request: TrialRequest) -> Account | None:
+    """Whose a request is: the group that was named, the address's, or the company's with this domain (A21)."""
+    found = request.account or account_of_address(request.address)
+    if found is None and request.address_proven:
+        found = account_of_email(request.email, request.address)
+    return found or account_of_domain(request.domain)
+
+
 def account_of_address(address: str) -> Account | None:
     """Whose requests came from this canonical address (A21)."""
     rows = TrialRequest.objects.filter(address=address, account__merged_into=None).exclude(account=None)
     row = rows.select_related("account").order_by("-pk").first()
     return row.account if row else None
+
+
+def account_of_email(typed: str, address: str) -> Account | None:
+    """The only open account with this e-mail address; for whoever has proven that it is his."""
+    local, _, domain = typed.rpartition("@")
+    plain = f"{local.partition('+')[0]}@{domain}"  # as people type it into an account
+    rows = accounts_of_email(typed) | accounts_of_email(address) | accounts_of_email(plain)
+    found = rows.filter(merged_into=None).order_by("pk")[:MOST_ALIKE]
+    same = [row for row in found if _canonical(row.email) == address]
+    return same[0] if len(same) == 1 else None
+
+
+def _canonical(email: str) -> str:
+    try:
+        return read_address(email).canonical
+    except AddressError:
+        return ""
 
 
 def account_of_domain(domain: str) -> Account | None:

@@ -118,6 +118,7 @@ class Kind(StrEnum):
     TRIAL_ENGAGEMENT = "trial.engagement", "A trial became stuck, active, dormant or pilot-ready."
     TRIAL_ATTENTION = "trial.attention", "A trial began or ceased to wait for a person."
     TRIAL_REFUSED = "trial.refused", "A request came from somebody who has had the trial."
+    TRIAL_LAPSED = "trial.lapsed", "A request for a trial lapsed: its code was never given."
     TRIAL_CONVERTED = "trial.converted", "A trial led to a purchase or a commercial license."
     TRIAL_NUDGED = "trial.nudged", "Staff wrote to somebody who is trying."
     TRIAL_ERASED = "trial.erased", "The kept texts of an ended trial were removed."

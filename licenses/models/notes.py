@@ -10,10 +10,13 @@ from licenses.models.licenses import License
 
 
 class LicenseNote(models.Model):
-    """A note of staff on the timeline of a license. Only its author may change or delete it."""
+    """A note on the timeline of a license. Only its author may change or delete it; a key's has none who may."""
 
     license = models.ForeignKey(License, on_delete=models.CASCADE, related_name="notes", db_index=False)
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    written_by = models.CharField(max_length=80, blank=True, help_text="The actor, where no person wrote it.")
     text = models.TextField(max_length=10_000)
     created_at = models.DateTimeField(default=now)
     edited_at = models.DateTimeField(null=True)

@@ -13,11 +13,23 @@ from licenses.models import License, LicenseNote
 from licenses.services.own_notes import own_note, text_checked, text_write
 
 
-def note_add(*, license: License, text: str, author: User, actor: str, at: datetime) -> LicenseNote:  # noqa: A002 - the word of the vocabulary
-    """Write a note. Raises Invalid when it is empty or longer than `LONGEST` characters."""
+def note_add(
+    *,
+    license: License,  # noqa: A002 - the word of the vocabulary
+    text: str,
+    author: User | None,
+    actor: str,
+    at: datetime,
+) -> LicenseNote:
+    """Write a note; without an author it is the actor's, as of a key, and stays as it is.
+
+    Raises Invalid when it is empty or longer than `LONGEST` characters.
+    """
     text = text_checked(text)
     with transaction.atomic():
-        note = LicenseNote.objects.create(license=license, author=author, text=text, created_at=at)
+        note = LicenseNote.objects.create(
+            license=license, author=author, written_by="" if author else actor, text=text, created_at=at
+        )
         _record(note, license, "added", actor, at)
     return note
 

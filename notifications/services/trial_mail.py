@@ -81,9 +81,13 @@ def _again(row: TrialRequest, event: Event, at: datetime) -> None:
     trial = _trials().filter(requests=row, ended_at=None).first()
     if trial is None or _just_mailed(trial, row.address, event.at):
         return
-    whose = hashlib.sha256(row.address.encode()).hexdigest()[:32]  # an address may be longer than a key
-    key = f"trial:{trial.uid}:again:{at:%Y-%m-%d}:{whose}"
+    key = f"trial:{trial.uid}:again:{at:%Y-%m-%d}:{_whose(row)}"
     license_mail(trial=trial, to=row.email, changed={"again": True}, dedupe_key=key, actor=ACTOR, at=at)
+
+
+def _whose(row: TrialRequest) -> str:
+    """The address in a key; an address may be longer than one."""
+    return hashlib.sha256(row.address.encode()).hexdigest()[:32]
 
 
 def _just_mailed(trial: Trial, address: str, asked_at: datetime) -> bool:
@@ -109,7 +113,10 @@ def _code(row: TrialRequest, at: datetime) -> Message:
 
 
 def _refused(row: TrialRequest, event: Event, at: datetime) -> Message:
-    """To whoever has had the trial: when another is possible. The page and the API told nobody."""
+    """To whoever has had the trial: when another is possible. The page and the API told nobody.
+
+    Once a day for each address, also of requests that came at the same instant.
+    """
     until = datetime.fromisoformat(str(event.data["until"]))
     return message_queue(
         template="trial_used",
@@ -120,7 +127,7 @@ def _refused(row: TrialRequest, event: Event, at: datetime) -> Message:
             "until": said(until, clock=False),
         },
         stream=Stream.TRANSACTIONAL,
-        dedupe_key=f"trial_request:{row.uid}:used",
+        dedupe_key=f"trial_used:{row.program_id}:{event.at:%Y-%m-%d}:{_whose(row)}",
         actor=ACTOR,
         at=at,
     )

@@ -28,6 +28,7 @@ from trials.admin.parts import Asked, Dialog, needs
 from trials.models import TrialRequest
 from trials.searching import requests_like
 from trials.services.requesting import OPEN, request_approve, request_ask_more, request_deny
+from trials.services.uses import cooldown_end
 
 APPROVE = "trials.approve_trial"
 LONGEST = 1000
@@ -62,11 +63,13 @@ class AskForm(WordsForm):
 def _approval(asked: Asked) -> list[str]:
     row: TrialRequest = asked.row
     program = row.program
-    account = row.account or selectors.account_of_address(row.address)
-    account = account or selectors.account_of_domain(row.domain)
+    account = selectors.account_of_request(row)
     running = selectors.running_trial(account, program, asked.at) if account else None
     if running is not None:
         return [f"{account} is in a trial already, until {instant(running.ends_at)}: no second one begins."]
+    until = cooldown_end(row, account, asked.at)
+    if until is not None:
+        return [f"Whoever asks has had the trial: it cannot be granted before {instant(until)}."]
     ends = asked.at + timedelta(days=program.duration_days)
     whose = f"It belongs to the account {account}." if account else "A new prospect is added for it."
     return [

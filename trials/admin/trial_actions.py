@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.db import transaction
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from config.kit.display import instant
@@ -16,7 +15,6 @@ from licenses.admin.license_actions import OFFLINE
 from licenses.admin.people import staff
 from licenses.domain.enums import Kind
 from licenses.models import License
-from licenses.services.notes import note_add
 from licenses.services.renewing import license_renewal_end
 from trials.admin.parts import Asked, Dialog, dialog_register, needs
 from trials.models import Trial
@@ -107,13 +105,9 @@ def _convert(asked: Asked, data: Mapping[str, Any]) -> str:
 
 
 def _end(asked: Asked, data: Mapping[str, Any]) -> str:
-    """The history holds no words of people, so the reason is kept as a note on the license."""
-    with transaction.atomic():
-        row = trial_end(trial=asked.row, reason=data["reason"], actor=asked.actor, at=asked.at)
-        note_add(
-            license=row.license, text=f"Trial ended: {data['reason'].strip()}", author=staff(asked.request),
-            actor=asked.actor, at=asked.at,
-        )  # fmt: skip
+    trial_end(
+        trial=asked.row, reason=data["reason"], author=staff(asked.request), actor=asked.actor, at=asked.at
+    )
     return "The trial is ended. The reason stands in the notes of its license."
 
 

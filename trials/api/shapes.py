@@ -41,6 +41,8 @@ class OperatorTrialInput(Input):
     email = Text(max_length=254)
     domain = Text(max_length=253, required=False, allow_blank=True)
     productKey = Text(max_length=63)  # noqa: N815 - the License Operator's name
+    termsVersion = Text(max_length=40, required=False, allow_blank=True)  # noqa: N815 - named as its others
+    answers = serializers.DictField(required=False, help_text="To the program's questions, by name.")
 
 
 class ConfirmInput(Input):

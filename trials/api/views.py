@@ -126,8 +126,8 @@ class OperatorTrial(Operation):
         tags=["license operator"],
         summary="Issue the trial license of a group, or answer with the one that runs (E21)",
         description=(
-            "201 with a new trial, 200 with the active one, 403 `not_your_group` for a credential of other groups, "
-            "409 `trial_used` inside the cooldown."
+            "201 with a new trial, 200 with the active one, 202 while an operator decides, 403 `not_your_group` "
+            "for a credential of other groups, 409 `trial_used` inside the cooldown."
         ),
         request=shapes.OperatorTrialInput,
         responses={(201, "text/plain"): OpenApiTypes.STR, (200, "text/plain"): OpenApiTypes.STR},
@@ -138,7 +138,12 @@ class OperatorTrial(Operation):
         product = licenses_selectors.product_by_key(values["productKey"])
         asked = trial_request(
             program=selectors.program_of(product),
-            asking=Asking(email=values["email"], trusted=True),
+            asking=Asking(
+                email=values["email"],
+                trusted=True,
+                terms_version=values.get("termsVersion", ""),
+                answers=values.get("answers"),
+            ),
             account=listings.group_account(group, self.principal),
             actor=self.principal.actor,
             at=self.at,
@@ -202,7 +207,9 @@ class TrialEnd(Operation):
         operation_id="trials_end",
         tags=TAGS,
         summary="End a trial that leads nowhere",
-        description="Its license runs out by itself; `revoke` stops it at once.",
+        description=(
+            "Its license runs out by itself; `revoke` stops it at once. The reason stands in the license's notes."
+        ),
         request=ReasonInput,
         responses=shapes.TrialOutput,
     )

@@ -31,6 +31,9 @@ class TrialRequest(models.Model):
     address = models.EmailField(
         help_text="The canonical address: case, dots and plus by the provider's rule."
     )
+    address_proven = models.BooleanField(
+        default=False, help_text="By its code, or by the storefront that vouches for it."
+    )
     name = models.CharField(max_length=150, blank=True)
     company = models.CharField(max_length=200, blank=True)
     domain = models.CharField(max_length=253, blank=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from history.domain.kinds import Kind
-from history.services import NewEvent, record, record_many
+from history.services import NewEvent, record_many
 from trials.models import Trial, TrialRequest
 
 
@@ -29,7 +29,14 @@ def trial_event(kind: Kind, row: Trial, data: dict[str, Any], *, actor: str, at:
 
 def record_request(kind: Kind, row: TrialRequest, data: dict[str, Any], *, actor: str, at: datetime) -> None:
     """Write one event about a request, in the transaction of its change."""
-    record(
+    record_many([request_event(kind, row, data, actor=actor, at=at)])
+
+
+def request_event(
+    kind: Kind, row: TrialRequest, data: dict[str, Any], *, actor: str, at: datetime
+) -> NewEvent:
+    """Return an event about a request, to be written with those of others in the transaction of their change."""
+    return NewEvent(
         kind=kind,
         subject=f"trial_request:{row.uid}",
         account=row.account.customer_id if row.account else "",

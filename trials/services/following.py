@@ -14,6 +14,7 @@ from licenses.models import License
 from trials.models import Trial
 from trials.services.evidence.notifying import notification_task_done
 from trials.services.running import engagement_refresh, trial_convert, trial_revoke
+from trials.services.uses import uses_keep, uses_of_trial
 
 KINDS = (
     Kind.LICENSE_CREATED,
@@ -82,8 +83,10 @@ def _counts_late(trial: Trial, bought_at: datetime) -> bool:
 def _prolonged(trial: Trial, row: License, at: datetime) -> None:
     """Staff renewed the license itself: the trial ends when it does."""
     with transaction.atomic():
-        held = referable(Trial.objects.filter(pk=trial.pk)).get()
+        uses = uses_of_trial(trial)
+        held = referable(Trial.objects.select_related("program").filter(pk=trial.pk)).get()
         if row.expires_at is not None and row.expires_at > held.ends_at:
             held.place_end(row.expires_at)
             held.save(update_fields=["ends_at", "middle_at"])
+            uses_keep(uses, held, at)
     engagement_refresh(trial=trial, at=at)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 
 from accounts.errors import SlugTaken
 from accounts.models import Account
 from accounts.services.accounts import account_create, slug_for
-from config.kit.locks import locked, referable
+from config.kit.locks import referable
 from history.domain.kinds import Kind as EventKind
 from licenses import selectors as licenses_selectors
 from licenses.domain.enums import Kind, LicenseStatus
@@ -25,9 +21,11 @@ from licenses.services.issuing import license_grant, license_issue
 from licenses.services.renewing import license_renew
 from licenses.services.signing import Issued
 from trials import selectors
-from trials.errors import ProgramClosed, TrialCooldown
+from trials.errors import ProgramClosed
 from trials.models import Trial, TrialProgram, TrialRequest, TrialUse
 from trials.services.events import record_trial
+from trials.services.running import engagement_refresh
+from trials.services.uses import cooldown_refuse, name_of, names_of, uses_keep, uses_lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +37,12 @@ class Granted:
     created: bool
 
 
-def subject_hash(program: TrialProgram, name: str) -> str:
-    """Keyed hash of an address or company domain: outlives the account and tells nobody who it was."""
-    key = settings.SECRET_KEY.encode()
-    return hmac.new(key, f"trial-use:{program.pk}:{name}".encode(), hashlib.sha256).hexdigest()
-
-
-def subjects_of(request: TrialRequest) -> list[str]:
-    """Under which hashes a request counts: its address, and its company's domain."""
-    names = [f"address:{request.address}", *([f"domain:{request.domain}"] if request.domain else [])]
-    return [subject_hash(request.program, name) for name in names]
-
-
 def account_for(request: TrialRequest, *, actor: str, at: datetime) -> Account:
-    """The account of a requester: by the address, by the company's own domain, or a new prospect (A21).
+    """The account of a requester, or a new prospect (A21).
 
     A typed company name alone attaches to nothing; it only names the new account.
     """
-    found = request.account or selectors.account_of_address(request.address)
-    found = found or selectors.account_of_domain(request.domain)
+    found = selectors.account_of_request(request)
     if found is not None:
         return found
     name = request.company or request.name or request.address.partition("@")[0]
@@ -84,47 +69,58 @@ def trial_grant(*, request: TrialRequest, actor: str, at: datetime) -> Granted:
     Raises ProgramClosed, TrialCooldown (409). Parallel requests of one group wait for each other: the row
     of each subject is locked, in one order, before anything is decided.
     """
-    program = request.program
-    if not (program.active and program.plan.active and not program.plan.archived):
-        raise ProgramClosed
+    _demand_open(request.program)
     # the requester first and the account second, always: two requests never wait for each other
-    uses = _lock(program, subjects_of(request), at)
-    account = account_for(request, actor=actor, at=at)
-    account = referable(Account.objects.filter(pk=account.pk)).get()
-    uses |= _lock(program, [subject_hash(program, f"account:{account.customer_id}")], at)
-    running = selectors.running_trial(account, program, at)
+    uses = uses_lock(request.program, names_of(request), at)
+    account, of_account, running = _standing(request, account_for(request, actor=actor, at=at), at)
     if running is None:
-        _refuse_in_cooldown(uses.values(), at)
+        cooldown_refuse([*uses, *of_account], at)
     granted = _again(running, actor, at) if running else _start(request, account, actor, at)
-    _keep_uses(uses.values(), granted.trial, at)
-    request.account, request.trial, request.state = account, granted.trial, TrialRequest.State.GRANTED
-    request.save(update_fields=["account", "trial", "state"])
+    uses_keep([*uses, *of_account], granted.trial, at)
+    _keep(request, account, granted)
     return granted
 
 
-def _lock(program: TrialProgram, subjects: Iterable[str], at: datetime) -> dict[str, TrialUse]:
-    """The rows of these subjects, made if need be, under their locks."""
-    wanted = sorted(subjects)
-    TrialUse.objects.bulk_create(
-        [TrialUse(program=program, subject_sha256=subject, until=at, used_at=at) for subject in wanted],
-        ignore_conflicts=True,
-    )
-    rows = TrialUse.objects.filter(program=program, subject_sha256__in=wanted).order_by("subject_sha256")
-    return {row.subject_sha256: row for row in locked(rows)}
+def trial_grant_again(*, request: TrialRequest, actor: str, at: datetime) -> Granted | None:
+    """Give the requester the trial that runs; None when only an operator may begin one (E21).
+
+    Call inside a transaction. Raises ProgramClosed, TrialCooldown (409).
+    """
+    _demand_open(request.program)
+    uses = uses_lock(request.program, names_of(request), at)
+    known = selectors.account_of_request(request)
+    if known is None:
+        cooldown_refuse(uses, at)
+        return None
+    account, of_account, running = _standing(request, known, at)
+    if running is None:
+        cooldown_refuse([*uses, *of_account], at)
+        return None
+    granted = _again(running, actor, at)
+    uses_keep([*uses, *of_account], granted.trial, at)
+    _keep(request, account, granted)
+    return granted
 
 
-def _refuse_in_cooldown(uses: Iterable[TrialUse], at: datetime) -> None:
-    until = max(row.until for row in uses)
-    if until > at:
-        raise TrialCooldown(until=until.strftime("%Y-%m-%dT%H:%M:%SZ"))
+def _demand_open(program: TrialProgram) -> None:
+    if not (program.active and program.plan.active and not program.plan.archived):
+        raise ProgramClosed
 
 
-def _keep_uses(uses: Iterable[TrialUse], trial: Trial, at: datetime) -> None:
-    until = trial.ends_at + timedelta(days=trial.program.cooldown_days)
-    for row in uses:
-        if row.until < until:
-            row.until, row.used_at = until, at
-            row.save(update_fields=["until", "used_at"])
+def _standing(
+    request: TrialRequest, account: Account, at: datetime
+) -> tuple[Account, list[TrialUse], Trial | None]:
+    """The account under its lock, its own uses, and the trial that it is in; what is past its end has ended."""
+    account = referable(Account.objects.filter(pk=account.pk)).get()
+    uses = uses_lock(request.program, [name_of(account)], at)
+    for overdue in selectors.overdue_trials(account, request.program, at):
+        engagement_refresh(trial=overdue, at=at)
+    return account, uses, selectors.running_trial(account, request.program, at)
+
+
+def _keep(request: TrialRequest, account: Account, granted: Granted) -> None:
+    request.account, request.trial, request.state = account, granted.trial, TrialRequest.State.GRANTED
+    request.save(update_fields=["account", "trial", "state"])
 
 
 def _again(trial: Trial, actor: str, at: datetime) -> Granted:

@@ -16,18 +16,21 @@ from accounts.models import Account
 from config.kit.errors import FieldError, Invalid
 from config.kit.locks import referable
 from history.domain.kinds import Kind
+from history.services import record_many
 from trials.domain.addresses import Address, AddressError, is_disposable, is_free_mail, read_address
 from trials.domain.questions import answer_problems
 from trials.domain.touches import Touch
-from trials.errors import CodeLapsed, CodeWrong, ProgramClosed, RequestDecided
+from trials.errors import CodeLapsed, CodeWrong, ProgramClosed, RequestDecided, TrialCooldown
 from trials.models import TrialProgram, TrialRequest
-from trials.services.events import record_request
-from trials.services.granting import Granted, trial_grant
+from trials.services.events import record_request, request_event
+from trials.services.granting import Granted, trial_grant, trial_grant_again
 
 CODE_DIGITS = 6
 CODE_LASTS = timedelta(hours=1)
 CODE_TRIES = 5
 REFUSED_ONCE_IN = timedelta(days=1)
+BATCH = 500
+LAPSE = "system:trial-sweep"
 OPEN = (TrialRequest.State.WAITING, TrialRequest.State.MORE_ASKED)
 
 
@@ -107,14 +110,15 @@ def _row(
         terms_accepted_at=at if asking.terms_version else None,
         first_touch=asking.first_touch.to_dict() if asking.first_touch else {},
         last_touch=asking.last_touch.to_dict() if asking.last_touch else {},
-        created_by=actor, created_at=at,
+        address_proven=asking.trusted, created_by=actor, created_at=at,
     )  # fmt: skip
 
 
 def request_confirm(*, request: TrialRequest, code: str, at: datetime) -> Requested:
-    """Take the mailed code. Raises CodeWrong (400), CodeLapsed, RequestDecided (409).
+    """Take the mailed code. Raises CodeWrong (400), CodeLapsed, RequestDecided, TrialCooldown (409).
 
-    Each try counts, also when it fails: the count is kept before the refusal is raised.
+    What a refusal leaves is kept before it is raised: each try counts, also when it fails, and of somebody who
+    has had the trial the request stays as refused, with a mail that says when the next is possible.
     """
     with transaction.atomic():
         row = _locked(request)
@@ -122,14 +126,30 @@ def request_confirm(*, request: TrialRequest, code: str, at: datetime) -> Reques
             raise RequestDecided
         if row.code_until is None or at >= row.code_until or row.code_tries >= CODE_TRIES:
             raise CodeLapsed
-        fits = hmac.compare_digest(code.strip().encode(), code_of(row).encode())
-        if fits:
-            row.state = TrialRequest.State.WAITING
-            row.save(update_fields=["state"])
-            return _go_on(row, f"trial_request:{row.uid}", at)
-        row.code_tries += 1
-        row.save(update_fields=["code_tries"])
-    raise CodeWrong(tries_left=CODE_TRIES - row.code_tries)
+        if hmac.compare_digest(code.strip().encode(), code_of(row).encode()):
+            said = _proven(row, at)
+        else:
+            row.code_tries += 1
+            row.save(update_fields=["code_tries"])
+            said = CodeWrong(tries_left=CODE_TRIES - row.code_tries)
+    if isinstance(said, Requested):
+        return said
+    raise said
+
+
+def _proven(row: TrialRequest, at: datetime) -> Requested | TrialCooldown:
+    """Go on with a request whose code fits; a refusal is returned, for what is kept of it must not roll back."""
+    actor = f"trial_request:{row.uid}"
+    row.state, row.address_proven = TrialRequest.State.WAITING, True
+    row.save(update_fields=["state", "address_proven"])
+    try:
+        with transaction.atomic():
+            return _go_on(row, actor, at)
+    except TrialCooldown as refusal:
+        row.state = TrialRequest.State.REFUSED
+        row.save(update_fields=["state"])
+        record_request(Kind.TRIAL_REFUSED, row, {"until": refusal.members["until"]}, actor=actor, at=at)
+        return refusal
 
 
 def code_of(row: TrialRequest) -> str:
@@ -164,19 +184,31 @@ def request_ask_more(*, request: TrialRequest, question: str, actor: str, at: da
 
 
 def requests_lapse(*, at: datetime, limit: int = 10_000) -> int:
-    """Let requests lapse whose code was never given; return how many."""
+    """Let requests lapse whose code was never given, each with its event; return how many."""
     due = TrialRequest.objects.filter(state=TrialRequest.State.UNVERIFIED, code_until__lte=at)
     ids = list(due.order_by("pk").values_list("pk", flat=True)[:limit])
-    return TrialRequest.objects.filter(pk__in=ids, state=TrialRequest.State.UNVERIFIED).update(
-        state=TrialRequest.State.LAPSED
-    )
+    return sum(_lapse(ids[start : start + BATCH], at) for start in range(0, len(ids), BATCH))
+
+
+def _lapse(ids: list[int], at: datetime) -> int:
+    with transaction.atomic():
+        rows = TrialRequest.objects.select_related("program", "account")
+        held = list(referable(rows.filter(pk__in=ids, state=TrialRequest.State.UNVERIFIED)).order_by("pk"))
+        TrialRequest.objects.filter(pk__in=[row.pk for row in held]).update(state=TrialRequest.State.LAPSED)
+        for row in held:
+            row.state = TrialRequest.State.LAPSED
+        record_many([request_event(Kind.TRIAL_LAPSED, row, {}, actor=LAPSE, at=at) for row in held])
+    return len(held)
 
 
 def _go_on(row: TrialRequest, actor: str, at: datetime) -> Requested:
-    """Grant at once, or leave it to the operator; one event either way."""
-    granted = None
-    if row.program.approval == TrialProgram.Approval.SELF_SERVE:
-        granted = trial_grant(request=row, actor=actor, at=at)
+    """Grant at once, or leave it to the operator; one event either way.
+
+    What an operator decides is whether a trial begins: who is in one gets its license again, and who has had
+    one waits for the end of the cooldown, whatever the program says.
+    """
+    grant = trial_grant if row.program.approval == TrialProgram.Approval.SELF_SERVE else trial_grant_again
+    granted = grant(request=row, actor=actor, at=at)
     said: dict[str, Any] = {"again": not granted.created, "trial": str(granted.trial.uid)} if granted else {}
     record_request(Kind.TRIAL_REQUESTED, row, said, actor=actor, at=at)
     return Requested(row, granted)

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from accounts.models import User
 from config.kit.errors import FieldError, Invalid
 from config.kit.locks import referable
 from config.kit.updates import update_rows
@@ -18,6 +19,7 @@ from history.services import NewEvent, record_many
 from licenses.domain.enums import LicenseStatus
 from licenses.models import Channel, Installation, License
 from licenses.services.lifecycle import license_revoke
+from licenses.services.notes import note_add
 from licenses.services.renewing import Renewed, license_renew
 from trials import selectors
 from trials.domain.engagement import (
@@ -32,6 +34,7 @@ from trials.domain.engagement import (
 from trials.errors import ExtensionUsed, TrialEnded
 from trials.models import Trial
 from trials.services.events import record_trial, trial_event
+from trials.services.uses import uses_keep, uses_of_trial
 
 BATCH = 500
 SOUGHT = 10_000
@@ -48,6 +51,7 @@ def trial_extend(*, trial: Trial, actor: str, at: datetime) -> Renewed:
     Raises TrialEnded, ExtensionUsed (409), and what renewing raises.
     """
     with transaction.atomic():
+        uses = uses_of_trial(trial)
         row = _running(trial)
         if row.extensions >= row.program.extensions_max:
             raise ExtensionUsed
@@ -58,6 +62,7 @@ def trial_extend(*, trial: Trial, actor: str, at: datetime) -> Renewed:
         row.extensions += 1
         row.place_end(renewed.renewal.new_expires_at)
         row.save(update_fields=["extensions", "ends_at", "middle_at"])
+        uses_keep(uses, row, at)
         _place(row, at)
         data = {"extension": row.extensions, "ends_at": row.ends_at.isoformat()}
         record_trial(Kind.TRIAL_EXTENDED, row, data, actor=actor, at=at)
@@ -80,13 +85,18 @@ def trial_convert(*, trial: Trial, license: License | None, actor: str, at: date
     return row
 
 
-def trial_end(*, trial: Trial, reason: str, actor: str, at: datetime) -> Trial:
-    """End a trial that leads nowhere: lost. Its license runs out by itself. Raises TrialEnded, Invalid."""
+def trial_end(*, trial: Trial, reason: str, author: User | None = None, actor: str, at: datetime) -> Trial:
+    """End a trial that leads nowhere: lost. Its license runs out by itself. Raises TrialEnded, Invalid.
+
+    The history holds no words of people, so the reason is kept as a note on the license, of `author` if there is one.
+    """
     if not reason.strip():
         raise Invalid([FieldError("reason", "required", "Say why the trial ends.")])
     with transaction.atomic():
         row = _running(trial)
         _end(row, Trial.Outcome.LOST, Kind.TRIAL_ENDED, {"outcome": Trial.Outcome.LOST}, actor=actor, at=at)
+        text = f"Trial ended: {reason.strip()}"
+        note_add(license=row.license, text=text, author=author, actor=actor, at=at)
     return row
 
 

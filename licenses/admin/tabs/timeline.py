@@ -157,7 +157,8 @@ def _of_event(event: Event, by: str, reasons: dict[str, str]) -> Entry:
 def _of_note(row: LicenseNote, request: HttpRequest) -> Entry:
     own = row.author_id == request.user.pk and _may(request, WRITE)
     what = "Note" if row.edited_at is None else "Note, changed later"
-    return Entry(row.created_at, str(row.author), what, text=linked(row.text), note=row, own=own)
+    by = str(row.author) if row.author else names_of([row.written_by])[row.written_by].text
+    return Entry(row.created_at, by, what, text=linked(row.text), note=row, own=own)
 
 
 # --- writing ------------------------------------------------------------------------------------------

@@ -8,7 +8,9 @@ from io import StringIO
 import pytest
 from django.core import mail
 from django.core.management import call_command
+from django.db import transaction
 
+from config.kit.ids import uuid7
 from history.models import Event, ParkedEvent
 from history.services import reader_run, sequence
 from licenses.domain.heartbeats import Beat
@@ -19,6 +21,8 @@ from notifications.services.drips import drip_run
 from notifications.services.suppressions import suppression_add
 from notifications.services.trial_mail import READER, trial_nudge
 from tests.trials.conftest import *  # noqa: F403 - a trial to write about
+from trials.models import TrialRequest
+from trials.services.events import record_request
 from trials.services.requesting import request_approve, request_ask_more, request_deny
 from trials.services.running import trial_convert, trial_extend, trial_revoke, trial_sweep
 
@@ -175,8 +179,9 @@ def test_a_colleague_whom_an_operator_lets_in_gets_the_license_that_runs(make_pr
     """E21, A21: the trial of the company runs already, so the grant brings its license."""
     read(at)
     program = make_program(approval="operator")
-    for name in ("ada", "grace"):
-        request_approve(request=ask(program, f"{name}@initech.example").request, **BY, at=at)
+    waiting = [ask(program, f"{name}@initech.example").request for name in ("ada", "grace")]
+    for row in waiting:
+        request_approve(request=row, **BY, at=at)
     read(at)
     assert sorted(Message.objects.values_list("recipient", "template")) == [
         ("ada@initech.example", "trial_welcome"),
@@ -198,6 +203,15 @@ def test_who_has_had_the_trial_is_told_by_mail_alone(api, course, clock, at):
     (message,) = Message.objects.filter(template="trial_used")
     text = parts_unseal(message.parts).text
     assert message.recipient == "ada@initech.example"
+    row = TrialRequest.objects.get(state="refused")
+    row.pk, row.uid = None, uuid7()  # asked at the same instant by another process
+    with transaction.atomic():
+        row.save(force_insert=True)
+        record_request(
+            "trial.refused", row, {"until": "2026-09-28T09:30:00Z"}, actor="public:trial", at=clock.at
+        )
+    read(clock.at)
+    assert Message.objects.filter(template="trial_used").count() == 1
     assert "From 28 September 2026 on you can ask for another." in " ".join(text.split())
     clock.advance(DAY)
     api.post("/api/v1/trials", {"email": "ada+again@initech.example", "product_key": "demo"})

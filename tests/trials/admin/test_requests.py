@@ -78,9 +78,19 @@ def test_approving_says_what_happens_and_begins_the_trial(root, waiting):
 
 
 def test_a_second_request_of_one_company_says_that_its_trial_runs(root, waiting, ask):
-    root.post(page(waiting, "approve"))
     again = ask(TrialProgram.objects.get(), "bob@initech.example").request
+    root.post(page(waiting, "approve"))
     assert "no second one begins" in text(root.get(page(again, "approve")))
+
+
+def test_approving_warns_where_the_cooldown_forbids_it(root, waiting, ask, clock):
+    """E21: the dialog promises nothing that its button then refuses."""
+    again = ask(TrialProgram.objects.get(), "bob@initech.example").request
+    root.post(page(waiting, "approve"))
+    clock.set(Trial.objects.get().ends_at)
+    said = text(root.get(page(again, "approve")))
+    assert "cannot be granted before 2026-09-28" in said
+    assert "begins now" not in said
 
 
 def test_denying_needs_words_and_keeps_them(root, waiting):

@@ -96,6 +96,19 @@ def test_converting_offers_the_commercial_licenses_of_the_account(root, running,
     assert (fresh(running).outcome, fresh(running).converted_by) == ("converted", bought)
 
 
+def test_a_trial_that_is_over_is_converted_by_hand(root, running, enterprise):
+    """A19: a purchase may come after the end."""
+    trial_sweep(at=running.ends_at)
+    bought = license_create(
+        account=running.account, plan=enterprise, kind="commercial", origin="staff", actor="user:1",
+        at=running.ends_at,
+    )  # fmt: skip
+    assert "from now on it counts as converted" in text(root.get(page(running, "convert")))
+    root.post(page(running, "convert"), {"license": bought.pk})
+    assert (fresh(running).outcome, fresh(running).converted_by) == ("converted", bought)
+    assert page(running, "convert") not in text(root.get(page(running)))
+
+
 def test_ending_keeps_the_reason_as_a_note(root, running):
     root.post(page(running, "end"), {"reason": "No budget."})
     assert fresh(running).outcome == "lost"

@@ -8,9 +8,9 @@ import pytest
 from django.core.cache import cache
 
 from accounts.models import Account
-from licenses.models import License
+from licenses.models import License, LicenseNote
 from trials.models import Trial, TrialRequest
-from trials.services.requesting import code_of
+from trials.services.requesting import code_of, request_approve
 from trials.services.running import trial_sweep
 
 pytestmark = pytest.mark.django_db
@@ -164,6 +164,42 @@ def test_the_license_operator_is_refused_inside_the_cooldown(shop, program, cust
     assert answer.json()["until"].endswith("Z")
 
 
+@pytest.fixture
+def guarded(make_program, signing):
+    """A program whose trials an operator lets begin."""
+    return make_program(default=True, approval="operator")
+
+
+def test_where_an_operator_decides_the_active_group_gets_its_license(shop, guarded, customer, clock):
+    """E21: 202 while it waits, 200 with the text once a trial runs."""
+    assert shop.post(OPERATOR, BODY).status_code == 202
+    granted = request_approve(request=TrialRequest.objects.get(), actor="user:1", at=clock.at)
+    answer = shop.post(OPERATOR, BODY)
+    assert (answer.status_code, answer.content.decode()) == (200, granted.issued.text)
+    assert Trial.objects.count() == 1
+
+
+def test_where_an_operator_decides_the_cooldown_refuses_at_once(shop, guarded, customer, clock):
+    """E21: 409, and no request that nobody could grant."""
+    shop.post(OPERATOR, BODY)
+    request_approve(request=TrialRequest.objects.get(), actor="user:1", at=clock.at)
+    clock.advance(timedelta(days=31))
+    answer = shop.post(OPERATOR, BODY)
+    assert (answer.status_code, answer.json()["code"]) == (409, "trial_used")
+    assert not TrialRequest.objects.filter(state="waiting").exists()
+
+
+def test_the_license_operator_accepts_terms_and_answers_questions(shop, make_program, signing, customer):
+    """E21: a program may ask for both."""
+    use = {"name": "use", "label": "Use", "kind": "text", "required": True}
+    make_program(default=True, terms_url="https://x.example/t", terms_version="2", fields=[use])
+    assert shop.post(OPERATOR, BODY).status_code == 400
+    answer = shop.post(OPERATOR, {**BODY, "termsVersion": "2", "answers": {"use": "batch"}})
+    assert answer.status_code == 201
+    row = TrialRequest.objects.get()
+    assert (row.terms_version, row.answers) == ("2", {"use": "batch"})
+
+
 def test_the_license_operator_names_a_group_that_exists(shop, program):
     answer = shop.post(OPERATOR.replace("acme", "nobody"), BODY)
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "unknown_account")
@@ -206,6 +242,14 @@ def test_a_trial_is_extended_revoked_and_ended(admin, running, clock):
     assert admin.post(f"{path}/extend").json()["code"] == "extension_used"
     assert admin.post(f"{path}/revoke", {"reason": "abuse"}).json()["outcome"] == "revoked"
     assert admin.post(f"{path}/end", {"reason": "late"}).json()["code"] == "trial_ended"
+
+
+def test_the_reason_of_an_end_is_kept(admin, running, clock):
+    """The history holds no words of people; the license's notes do, of a key as of a person."""
+    assert admin.post(f"{URL}/{running.uid}/end", {"reason": "No budget."}).json()["outcome"] == "lost"
+    note = LicenseNote.objects.get()
+    assert (note.text, note.author, note.license) == ("Trial ended: No budget.", None, running.license)
+    assert note.written_by.startswith("api-key:")
 
 
 def test_a_key_of_another_account_sees_no_trial(api, make_key, running, customer):

@@ -9,7 +9,10 @@ import pytest
 from accounts.models import Account
 from config.kit.errors import Invalid
 from history.models import Event
+from history.services import reader_run, sequence
 from licenses.models import Issuance, License
+from licenses.services.catalogue import plan_create, product_create
+from licenses.services.renewing import license_renew
 from trials.errors import CodeLapsed, CodeWrong, ProgramClosed, RequestDecided, TrialCooldown
 from trials.models import Trial, TrialRequest, TrialUse
 from trials.services.programs import program_update
@@ -21,7 +24,7 @@ from trials.services.requesting import (
     request_deny,
     requests_lapse,
 )
-from trials.services.running import trial_end, trial_revoke, trial_sweep
+from trials.services.running import trial_end, trial_extend, trial_revoke, trial_sweep
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +97,100 @@ def test_the_cooldown_outlives_the_account(program, ask, email, at):
     TrialRequest.objects.all().delete()
     with pytest.raises(TrialCooldown):
         ask(program, email, when=at + timedelta(days=1))
+
+
+@pytest.fixture
+def two(program, make_program):
+    """Two programs of one product."""
+    return program, make_program("pilot", cooldown_days=7)
+
+
+def test_another_program_of_the_product_gives_no_second_trial(two, ask):
+    """E21: one a product and account."""
+    first, second = ask(two[0]).granted, ask(two[1]).granted
+    assert (second.created, second.trial) == (False, first.trial)
+    assert License.objects.count() == 1
+
+
+@pytest.mark.parametrize("email", ["ada@initech.example", "bob@initech.example"])
+def test_the_cooldown_holds_for_every_program_of_the_product(two, ask, email):
+    end = ask(two[0]).granted.trial.ends_at
+    trial_sweep(at=end)
+    with pytest.raises(TrialCooldown):
+        ask(two[1], email, when=end + timedelta(days=179))
+    assert ask(two[1], email, when=end + timedelta(days=180)).granted.created
+
+
+def test_the_trial_of_another_product_is_its_own(program, make_program, ask, at):
+    other = product_create(product_key="other", name="Other", actor="cli:test", at=at)
+    plan = plan_create(
+        product=other, slug="trial", name="Trial", kind="trial", duration_days=30, seats=1, nodes=1, grace_days=3,
+        actor="cli:test", at=at,
+    )  # fmt: skip
+    ask(program)
+    assert ask(make_program("other-trial", product=other, plan=plan)).granted.created
+
+
+def test_past_its_end_a_trial_is_ended_before_the_next_begins(make_program, signing, ask):
+    """E21: without a cooldown, and before the sweep came by."""
+    program = make_program(default=True, cooldown_days=0)
+    first = ask(program).granted.trial
+    second = ask(program, when=first.ends_at + timedelta(minutes=5)).granted
+    first.refresh_from_db()
+    assert (second.created, first.outcome) == (True, "expired")
+    assert Event.objects.filter(kind="trial.ended").count() == 1
+
+
+@pytest.mark.parametrize("way", ["extended", "renewed"])
+@pytest.mark.parametrize("email", ["ada@initech.example", "bob@initech.example"])
+def test_the_cooldown_begins_at_the_end_that_was_moved(make_program, signing, ask, at, way, email):
+    """E21, A26: by one click, or by staff who renew the license."""
+    program = make_program(default=True, cooldown_days=7)
+    running = ask(program).granted.trial
+    if way == "extended":
+        trial_extend(trial=running, **BY, at=at)
+    else:
+        license_renew(license=running.license, days=14, channel="admin", **BY, at=at)
+        sequence(at=at)
+        reader_run("trials", at=at)
+    running.refresh_from_db()
+    assert running.ends_at == at + timedelta(days=44)
+    trial_sweep(at=running.ends_at)
+    with pytest.raises(TrialCooldown):
+        ask(program, email, when=running.ends_at + timedelta(days=6))
+    assert ask(program, email, when=running.ends_at + timedelta(days=7)).granted.created
+
+
+# --- whose a request is --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def acme_gmail(make_account, at):
+    """A customer that is known by a free mail address alone."""
+    return make_account("Ada's shop", email="Ada.Lovelace@gmail.com")
+
+
+@pytest.mark.parametrize("email", ["ada.lovelace@gmail.com", "Ada.Lovelace+trial@gmail.com"])
+def test_a_proven_address_finds_the_account_that_has_it(program, ask, acme_gmail, email):
+    """A21: by the storefront that vouches for it."""
+    assert ask(program, email).granted.trial.account == acme_gmail
+
+
+def test_a_code_proves_an_address(make_program, signing, ask, acme_gmail, at):
+    """A21."""
+    row = ask(make_program(verify_address=True), "ada.lovelace@gmail.com", trusted=False).request
+    assert request_confirm(request=row, code=code_of(row), at=at).granted.trial.account == acme_gmail
+
+
+def test_an_address_that_nobody_has_proven_finds_no_account(program, ask, acme_gmail):
+    granted = ask(program, "ada.lovelace@gmail.com", trusted=False).granted
+    assert granted.trial.account != acme_gmail
+
+
+def test_an_address_of_two_accounts_finds_neither(program, ask, acme_gmail, make_account):
+    other = make_account("Another shop", email="adalovelace@gmail.com")
+    make_account("Third shop", email="ada.lovelace@gmail.com")
+    assert ask(program, "ada.lovelace@gmail.com").granted.trial.account not in {acme_gmail, other}
 
 
 def test_what_is_kept_of_a_use_names_nobody(program, ask):
@@ -181,6 +278,25 @@ def test_a_code_lapses_after_an_hour(coded, at):
     with pytest.raises(CodeLapsed):
         request_confirm(request=coded, code=code_of(coded), at=at + timedelta(hours=1))
     assert requests_lapse(at=at + timedelta(hours=1)) == 1
+    assert requests_lapse(at=at + timedelta(hours=2)) == 0
+    event = Event.objects.get(kind="trial.lapsed")
+    assert (event.subject, event.data["state"]) == (f"trial_request:{coded.uid}", "lapsed")
+
+
+def test_a_code_of_somebody_who_has_had_the_trial_leaves_a_refused_request(coded, ask, at):
+    """A21: kept with its event, which mails when the next is possible."""
+    first = ask(coded.program).granted.trial
+    when = first.ends_at + timedelta(days=1)
+    trial_sweep(at=when)
+    again = ask(coded.program, trusted=False, when=when).request
+    with pytest.raises(TrialCooldown):
+        request_confirm(request=again, code=code_of(again), at=when)
+    again.refresh_from_db()
+    assert again.state == "refused"
+    event = Event.objects.get(kind="trial.refused")
+    assert (event.subject, event.data["until"][:10]) == (f"trial_request:{again.uid}", "2026-09-28")
+    with pytest.raises(RequestDecided):
+        request_confirm(request=again, code=code_of(again), at=when)
 
 
 def test_a_code_is_taken_once(coded, at):
