@@ -16,7 +16,14 @@ class NotificationsConfig(AppConfig):
         from config.kit.sealing import store_register
         from history.services import reader_register
         from notifications import attention, bus_attention, expiry_attention, timeline
-        from notifications.services import bus, buyer_mail, evidence_mail, node_cap_mail, trial_mail
+        from notifications.services import (
+            bus,
+            buyer_mail,
+            evidence_mail,
+            node_cap_mail,
+            retention,
+            trial_mail,
+        )
         from notifications.services.deliveries import READER, event_deliver
         from notifications.services.invitations import invitation_send
         from notifications.services.resealing import messages_reseal
@@ -36,6 +43,8 @@ class NotificationsConfig(AppConfig):
             evidence_mail.READER, evidence_mail.follow, kinds=evidence_mail.KINDS, from_start=False
         )
         reader_register(buyer_mail.READER, buyer_mail.follow, kinds=buyer_mail.KINDS, from_start=False)
+        # from the start: what was erased before this reader was there
+        reader_register(retention.READER, retention.follow, kinds=retention.KINDS)
         reader_register(bus.READER, bus.follow, kinds=bus.KINDS, from_start=False)
         store_register("webhook_secrets", webhooks_reseal)
         store_register("messages", messages_reseal)

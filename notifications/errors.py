@@ -33,6 +33,11 @@ class AddressSuppressed(Conflict):
     title = "This address is not written to."
 
 
+class MessageErased(Conflict):
+    code = "message_erased"
+    title = "The key of this mail was erased; it cannot be sent again."
+
+
 class BusMessageOnItsWay(Conflict):
     code = "bus_message_on_its_way"
     title = "This message is being published at this moment; it need not be sent again."

@@ -17,10 +17,10 @@ _SHAPES = re.compile(
 )
 
 
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """The text, or the HTML, without the keys in it."""
+def masked(text: str, secrets: Iterable[str], mark: str = HIDDEN) -> str:
+    """The text, or the HTML, without the keys in it; `mark` stands in their place."""
     for secret in secrets:
         # a browser's way of writing quotes back, and Django's
         for written in (secret, html.escape(secret, quote=False), html.escape(secret)):
-            text = text.replace(written, HIDDEN)
-    return _SHAPES.sub(HIDDEN, text)
+            text = text.replace(written, mark)
+    return _SHAPES.sub(mark, text)

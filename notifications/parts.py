@@ -22,7 +22,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """A mail without its envelope. `secrets` are texts within it that are masked wherever staff look at it."""
+    """A mail without its envelope. `secrets` are texts within it that are masked wherever staff look at it.
+
+    `erased`: its keys were taken out when their time was over.
+    """
 
     text: str
     html: str
@@ -30,6 +33,7 @@ class Parts:
     reply_to: str = ""
     attachments: tuple[Attachment, ...] = ()
     secrets: tuple[str, ...] = ()
+    erased: bool = False
 
 
 def parts_seal(parts: Parts) -> bytes:
@@ -49,6 +53,7 @@ def parts_seal(parts: Parts) -> bytes:
             for item in parts.attachments
         ],
         "secrets": list(parts.secrets),
+        "erased": parts.erased,
     }
     return seal(json.dumps(document).encode())
 

@@ -32,6 +32,7 @@ class Shown(Rendered):
     headers: tuple[tuple[str, str], ...]
     files: tuple[Attachment, ...]
     hides: bool
+    erased: bool
 
 
 def may_see_secret(request: HttpRequest, row: Message) -> bool:
@@ -60,6 +61,7 @@ def message_rendered(row: Message, revealed: Parts | None = None) -> Shown:
         ),
         files=parts.attachments,
         hides=text != parts.text,
+        erased=parts.erased,
     )
 
 
@@ -87,7 +89,7 @@ def message_page(
         revealed=revealed is not None,
         may_see_key=may_see_secret(request, row),
         stopped=stopped,
-        can_resend=may_resend and row.state not in ON_ITS_WAY,
+        can_resend=may_resend and row.state not in ON_ITS_WAY and not shown.erased,
         can_hurry=may_resend and row.state == Message.State.QUEUED and row.attempts > 0,
         can_lift=may_resend and stopped is not None,
         events=_events(row),

@@ -12,7 +12,7 @@ from config.kit.enqueue import enqueue
 from config.kit.locks import locked
 from history.domain.kinds import Kind
 from history.services import record
-from notifications.errors import AddressSuppressed, MessageOnItsWay
+from notifications.errors import AddressSuppressed, MessageErased, MessageOnItsWay
 from notifications.models import Message
 from notifications.parts import parts_seal, parts_unseal
 from notifications.selectors.suppressions import suppression_of
@@ -26,8 +26,8 @@ MOST = 1000
 def message_resend(*, message: Message, actor: str, at: datetime) -> Message:
     """Send the same words and files again, under a Message-ID of its own so that no mailbox takes it for known.
 
-    Raises MessageOnItsWay while it, or a repetition of it, still waits, and AddressSuppressed while its
-    address is not written to: the repetition would be held back, and the failure would be out of sight.
+    Raises MessageOnItsWay while it, or a repetition of it, still waits, MessageErased, and AddressSuppressed while
+    its address is not written to: the repetition would be held back, and the failure would be out of sight.
     """
     with transaction.atomic():
         first = locked(Message.objects.select_related("account")).get(pk=message.pk)
@@ -37,6 +37,8 @@ def message_resend(*, message: Message, actor: str, at: datetime) -> Message:
         _refuse_suppressed(first)
         uid = ids.uuid7()
         parts = parts_unseal(bytes(first.parts))
+        if parts.erased:
+            raise MessageErased
         parts = replace(parts, headers={**parts.headers, "Message-ID": message_id(uid)})
         again = message_insert(
             Message(
