@@ -7,12 +7,13 @@ from notifications.models import DripStep, Stream
 DAY = 24
 _BY_DAY = {"stream": Stream.TRIAL, "hour_from": 8, "hour_to": 18}
 # slug, name, anchor, hours, hours of the window, condition, template
+# A window is longer than 72 hours wherever the next step leaves room: an outage of three days loses no mail.
 STEPS = (
-    ("install-help", "Help to install", "started", 2 * DAY, 3 * DAY, "no_beat", "trial_install_help"),
+    ("install-help", "Help to install", "started", 2 * DAY, 4 * DAY, "no_beat", "trial_install_help"),
     ("middle", "Half way", "middle", 0, 5 * DAY, "running", "trial_middle"),
-    ("ends-in-7", "Seven days left", "ends", -7 * DAY, 3 * DAY, "running", "trial_ending"),
-    ("ends-in-3", "Three days left", "ends", -3 * DAY, 2 * DAY, "running", "trial_ending"),
-    ("expired", "Ended", "ends", 0, 4 * DAY, "ended", "trial_expired"),
+    ("ends-in-7", "Seven days left", "ends", -7 * DAY, 4 * DAY, "running", "trial_ending"),
+    ("ends-in-3", "Three days left", "ends", -3 * DAY, 4 * DAY, "running", "trial_ending"),
+    ("expired", "Ended", "ends", 0, 5 * DAY, "ended", "trial_expired"),
     ("follow-up", "A week after", "ends", 7 * DAY, 7 * DAY, "ended", "trial_followup"),
 )
 

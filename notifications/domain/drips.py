@@ -122,10 +122,10 @@ def _judge(step: Step, when: datetime, course: Course, now: datetime) -> str:
     """`wait`, the reason to skip, or nothing when the step may be sent."""
     if course.outcome in _STOPS:
         return _STOPS[course.outcome]
+    if now < when:  # who unsubscribed may come back before it is due
+        return "wait"
     if course.silenced and not step.vital:
         return "unsubscribed"
-    if now < when:
-        return "wait"
     if now >= when + step.window:
         return "missed"
     return "" if holds(step.condition, course, now) else "condition"

@@ -15,7 +15,7 @@ from history.domain.kinds import Kind
 from history.services import record
 from notifications import setting_rules as rules
 from notifications.mail_templates import TEMPLATES, MailTemplate
-from notifications.mail_templates.trials import CODE, DECISION, NUDGE
+from notifications.mail_templates.trials import CODE, DECISION, EVALUATOR, NUDGE, USED
 from notifications.mail_templates.trials import TEMPLATES as TRIAL_TEMPLATES
 from notifications.models import DripStep
 from trials.models import TrialProgram
@@ -26,7 +26,7 @@ FIELDS = frozenset(
         "hour_to", "zone", "position",
     }
 )  # fmt: skip
-NOT_A_STEP = {CODE.name, DECISION.name, NUDGE.name}
+NOT_A_STEP = {template.name for template in (CODE, DECISION, USED, EVALUATOR, NUDGE)}
 COURSE: Mapping[str, MailTemplate] = {
     template.name: template for template in TRIAL_TEMPLATES if template.name not in NOT_A_STEP
 }

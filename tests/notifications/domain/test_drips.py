@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from notifications import default_steps
 from notifications.domain.drips import Anchor, Condition, Course, Step, Verdict, decide, due_at
 
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -76,7 +77,13 @@ def test_who_unsubscribed_still_gets_the_license():
     """A25: none after unsubscribing; what was asked for is owed."""
     course = replace(COURSE, silenced=True)
     assert sent(course, START) == ["welcome"]
-    assert reasons(course, START)["middle"] == "unsubscribed"
+    assert reasons(course, START + 15 * DAY)["middle"] == "unsubscribed"
+
+
+def test_what_is_not_due_yet_waits_for_who_unsubscribed_too():
+    """A25: he may come back before; one run does not write the whole course off."""
+    course = replace(COURSE, silenced=True)
+    assert reasons(course, START + 3 * DAY, done={"welcome"}) == {"help": "unsubscribed"}
 
 
 def test_a_run_that_was_missed_sends_what_is_still_in_its_window():
@@ -146,3 +153,42 @@ def test_every_hour_of_a_trial_sends_every_step_once():
             if decision.verdict is not Verdict.WAIT:
                 done.add(decision.step.slug)
     assert order == [item.slug for item in STEPS]
+
+
+def course_of_defaults() -> tuple[Step, ...]:
+    return tuple(
+        step(
+            slug, anchor, hours, window=timedelta(hours=window), condition=Condition(condition), hour_from=8,
+            hour_to=18,
+        )
+        for slug, _name, anchor, hours, window, condition, _template in default_steps.STEPS
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("born", [0, 4.5, 9, 13.5, 20])
+def test_no_outage_of_three_days_loses_a_mail(born):
+    """A25: the steps as they come, an outage at every hour, trials that begin at odd hours of the day.
+
+    What speaks of an end to come has lost its sense after it, and a later step overtakes an earlier one;
+    nothing is too late by the clock alone.
+    """
+    steps, start = course_of_defaults(), START + timedelta(hours=born)
+    running = Course(start, start + 15 * DAY, start + 30 * DAY)
+    over = replace(running, outcome="expired")
+    known = sorted(due_at(item, running) for item in steps)
+    for outage in range(24 * 40):
+        down, up = start + timedelta(hours=outage), start + timedelta(hours=outage + 72)
+        done = _run_at((when for when in known if when < down), steps, running, over)
+        for decision in decide(steps, over if up >= running.ends_at else running, done, up):
+            if decision.verdict is Verdict.SKIP:
+                assert decision.reason in {"overtaken", "condition"}, (outage, decision)
+                assert decision.reason == "overtaken" or up >= running.ends_at
+
+
+def _run_at(instants, steps, running: Course, over: Course) -> set[str]:
+    """What is done when a run came at each of these instants."""
+    done: set[str] = set()
+    for when in instants:
+        course = over if when >= running.ends_at else running
+        done |= {d.step.slug for d in decide(steps, course, done, when) if d.verdict is not Verdict.WAIT}
+    return done
