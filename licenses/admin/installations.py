@@ -241,9 +241,9 @@ class InstallationAdmin(KeysetList, ReadOnlyAdmin):
 
 
 def _silent_for(days: int, rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Those not heard for so long; by their day, which is indexed, then by the instant."""
+    """Those not heard for so long, by their day, which is indexed, then by the instant; none that was set aside."""
     before = now() - timedelta(days=days)
-    return rows.filter(seen_on__lte=before.date(), last_seen_at__lt=before)
+    return rows.filter(seen_on__lte=before.date(), last_seen_at__lt=before, set_aside_at=None)
 
 
 def _silent(days: int) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from licenses.admin.usage import summary_lines
 from licenses.domain.heartbeats import Beat
-from licenses.models import License
+from licenses.models import Installation, License
 from licenses.services.activations import activation_take
 from licenses.services.heartbeats import beat_apply
 
@@ -109,6 +109,14 @@ def test_the_silent_ones_are_found(staff, used, clock):
     numbers = staff.get(VERSIONS).context["silent"]
     for _days, count, url in numbers:
         assert staff.get(url).context["cl"].result_count == count
+
+
+def test_what_was_set_aside_is_not_missed(staff, used, clock):
+    """Nobody looks for an installation that was put out of use."""
+    clock.advance(timedelta(days=8))
+    Installation.objects.filter(pk=Installation.objects.first().pk).update(set_aside_at=clock.at)
+    assert staff.get(LIST, {"silent": "7"}).context["cl"].result_count == 1
+    assert staff.get(VERSIONS).context["silent"][0][1] == 1
 
 
 def test_versions_are_counted_and_lead_to_their_list(staff, used):
