@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -140,7 +140,9 @@ button {{ font: inherit; padding: .5rem 1rem; margin-top: .5rem; }}
 <body>
 <h1>License</h1>
 <p class="banner {level}" role="status">{headline}{error}</p>
+{messages}
 <dl>{facts}</dl>
+{refused}
 {form}
 </body>
 </html>
@@ -153,14 +155,31 @@ _FORM: Final = """<form method="post" action="{action}">
 </form>"""
 
 
-def page(view: StatusView, *, action: str | None = None) -> str:
-    """The view as a page of its own: no script, nothing loaded. With `action` it has a form that posts a key."""
+def page(
+    view: StatusView,
+    *,
+    action: str | None = None,
+    messages: Iterable[Mapping[str, Any]] = (),
+    refused: str = "",
+) -> str:
+    """The view as a page of its own: no script, nothing loaded. With `action` it has a form that posts a key.
+
+    `messages` are those of the last heartbeat's answer; `refused` says why the key that was just posted is none.
+    """
     facts = "".join(
         f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _facts(view).items() if value
     )
     error = f"<br><strong>{escape(view.error)}</strong>" if view.error else ""
     form = _FORM.format(action=escape(action, quote=True)) if action else ""
-    return _PAGE.format(level=view.level, headline=escape(view.headline), error=error, facts=facts, form=form)
+    return _PAGE.format(
+        level=view.level, headline=escape(view.headline), error=error, facts=facts, form=form,
+        messages="".join(_banner(str(said["text"]), str(said["level"])) for said in messages),
+        refused=_banner(f"This key was not taken: {refused}", "error", role="alert") if refused else "",
+    )  # fmt: skip
+
+
+def _banner(text: str, level: str, role: str = "status") -> str:
+    return f'<p class="banner {escape(level, quote=True)}" role="{role}">{escape(text)}</p>'
 
 
 def _facts(view: StatusView) -> Mapping[str, str]:

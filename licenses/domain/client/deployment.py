@@ -43,6 +43,7 @@ class Deployment:
     nodes: int = 1
     node_cap: int | None = None
     messages: list[dict[str, Any]] = field(default_factory=list)
+    next_beat_seconds: int | None = None
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -63,6 +64,12 @@ class Deployment:
             return KeySet.from_jwks(path.read_bytes()) if path.exists() else KeySet([])
         except KeyMaterialError:
             return KeySet([])
+
+    def take_keys(self, body: bytes) -> None:
+        """Keep a key set that was fetched. Raises KeyMaterialError and keeps the old one."""
+        if not len(KeySet.from_jwks(body)):
+            raise KeyMaterialError("jwks_invalid", "it has no key that could be used")
+        self._write("jwks.json", body.decode())
 
     def verification(self, now: datetime) -> Verification | None:
         """What the stored key is worth at an instant; none without a key."""
@@ -158,6 +165,8 @@ class Deployment:
         said = {signal["id"] for signal in body["signals"]}
         self._state["signals"] = [item for item in self._state["signals"] if item["id"] not in said]
         self.messages = list(answer.get("messages", []))
+        wait = answer.get("next_beat_seconds")
+        self.next_beat_seconds = wait if isinstance(wait, int) and wait > 0 else None
         self._keep_state()
 
     def _signal(self, kind: str, **more: Any) -> None:

@@ -7,13 +7,16 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from http import HTTPStatus
+from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from urllib.parse import parse_qs, urlsplit
 
 from licenses.domain.client.deployment import Deployment, KeyRefusedError
+from licenses.domain.keys import KeyMaterialError
 from licenses.domain.manifests import Manifest
 from licenses.domain.posture import WriteRefusedError
 from licenses.domain.status import as_json, page
@@ -25,7 +28,7 @@ TIMEOUT: Final = 15
 
 
 class HeartbeatFailed(Exception):
-    """The vendor could not be reached or refused; the deployment goes on by its own key."""
+    """The vendor could not be reached, refused, or somebody else answered; the deployment goes on by its own key."""
 
 
 class NotChanged(Exception):
@@ -33,26 +36,51 @@ class NotChanged(Exception):
 
 
 def fetch_keys(deployment: Deployment, url: str) -> None:
-    """Store the vendor's public keys. Raises HeartbeatFailed."""
-    with _opened(urllib.request.Request(f"{url}/.well-known/jwks.json")) as answer:  # noqa: S310 - the vendor's own address
-        (deployment.folder / "jwks.json").write_bytes(answer.read(MOST_BYTES))
+    """Store the vendor's public keys. Raises HeartbeatFailed; what is no key set leaves those that are there."""
+    body, _ = _fetched(urllib.request.Request(f"{url}/.well-known/jwks.json"))  # noqa: S310 - the vendor's own address
+    try:
+        deployment.take_keys(body)
+    except KeyMaterialError as error:
+        raise HeartbeatFailed(f"What came back is no key set of the vendor: {error}") from error
 
 
-def send_beat(deployment: Deployment, url: str) -> dict[str, Any] | None:
-    """Tell the vendor; return what came back, None without a key to speak with. Raises HeartbeatFailed."""
-    text = deployment.text
+def send_beat(
+    deployment: Deployment, url: str, *, lock: AbstractContextManager[Any] | None = None
+) -> dict[str, Any] | None:
+    """Tell the vendor; return what came back, None without a key to speak with. Raises HeartbeatFailed.
+
+    `lock` guards the deployment where others use it, too; it is not held while the vendor is waited for.
+    """
+    guard = lock or nullcontext()
+    with guard:
+        text, body = deployment.text, deployment.beat()
     if text is None:
         return None
-    body = deployment.beat()
     request = urllib.request.Request(  # noqa: S310 - the vendor's own address
         f"{url}/api/v1/heartbeats",
         data=json.dumps(body).encode(),
         headers={"Authorization": f"Bearer {text}", "Content-Type": "application/json"},
     )
-    with _opened(request) as answer:
-        told: dict[str, Any] = json.loads(answer.read(MOST_BYTES))
-    deployment.told(body, told)
+    told = _answer_of(_fetched(request)[0])
+    with guard:
+        deployment.told(body, told)
     return told
+
+
+def _answer_of(body: bytes) -> dict[str, Any]:
+    """The answer to a heartbeat. Raises HeartbeatFailed for whatever else answered, as a portal that wants a login."""
+    try:
+        told = json.loads(body)
+        fits = isinstance(told["node_cap"]["state"], str) and all(
+            isinstance(message["level"], str) and isinstance(message["text"], str)
+            for message in told["messages"]
+        )
+    except (ValueError, LookupError, TypeError) as error:
+        raise HeartbeatFailed("What came back is no answer of the vendor.") from error
+    if not fits:
+        raise HeartbeatFailed("What came back is no answer of the vendor.")
+    answer: dict[str, Any] = told
+    return answer
 
 
 def fetch_manifest(deployment: Deployment, url: str, now: datetime) -> Manifest | None:
@@ -68,26 +96,43 @@ def fetch_manifest(deployment: Deployment, url: str, now: datetime) -> Manifest 
         headers["If-None-Match"] = deployment.manifest_etag
     request = urllib.request.Request(f"{url}/api/v1/releases/manifest", headers=headers)  # noqa: S310 - as above
     try:
-        with _opened(request) as answer:
-            told, etag = answer.read(MAX_TOKEN + 1).decode("ascii", "replace"), answer.headers.get("ETag", "")
+        body, etag = _fetched(request, MAX_TOKEN + 1)
     except NotChanged:
         return deployment.manifest(now)
-    return deployment.take_manifest(told, etag, now)
+    return deployment.take_manifest(body.decode("ascii", "replace"), etag, now)
 
 
-def _opened(request: urllib.request.Request) -> Any:
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """The key goes to the vendor's address and nowhere else, wherever a network in between would lead."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
+
+
+def _fetched(request: urllib.request.Request, most: int = MOST_BYTES) -> tuple[bytes, str]:
+    """The body of an answer, cut at `most` bytes, and its ETag. Raises HeartbeatFailed, NotChanged."""
     if urlsplit(request.full_url).scheme not in {"http", "https"}:
         raise HeartbeatFailed("The vendor's address begins with https:// or http://.")
     try:
-        return urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310 - judged above
+        with _OPENER.open(request, timeout=TIMEOUT) as answer:
+            return answer.read(most), answer.headers.get("ETag", "")
     except urllib.error.HTTPError as error:
-        if error.code == HTTPStatus.NOT_MODIFIED:
-            raise NotChanged from error
-        raise HeartbeatFailed(
-            f"The vendor answered {error.code}: {error.read(2000).decode(errors='replace')}"
-        ) from error
-    except (urllib.error.URLError, OSError) as error:
-        raise HeartbeatFailed(f"The vendor cannot be reached: {error}") from error
+        _refused(error)
+    except (urllib.error.URLError, OSError, HTTPException) as error:
+        raise HeartbeatFailed(f"The vendor cannot be reached: {error!r}") from error
+
+
+def _refused(error: urllib.error.HTTPError) -> NoReturn:
+    if error.code == HTTPStatus.NOT_MODIFIED:
+        raise NotChanged from error
+    try:
+        said = error.read(2000).decode(errors="replace")
+    except (OSError, HTTPException):
+        said = ""
+    raise HeartbeatFailed(f"The vendor answered {error.code}: {said}") from error
 
 
 class Server(ThreadingHTTPServer):
@@ -110,8 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             match urlsplit(self.path).path:
                 case "/" | "/license":
-                    view = self.server.deployment.status(now)
-                    self._answer(HTTPStatus.OK, page(view, action="/license"), "text/html; charset=utf-8")
+                    self._page(HTTPStatus.OK, now)
                 case "/license.json":
                     view = self.server.deployment.status(now)
                     told = {**json.loads(as_json(view)), "messages": self.server.deployment.messages}
@@ -148,7 +192,10 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             view = self.server.deployment.replace(key, self.server.clock())
         except KeyRefusedError as error:
-            self._json(HTTPStatus.BAD_REQUEST, {"code": "license_invalid", "error": str(error)})
+            if as_form:
+                self._page(HTTPStatus.BAD_REQUEST, self.server.clock(), refused=str(error))
+            else:
+                self._json(HTTPStatus.BAD_REQUEST, {"code": "license_invalid", "error": str(error)})
             return
         if as_form:
             self.send_response(HTTPStatus.SEE_OTHER)
@@ -166,6 +213,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.server.items.append(body[:200])
         self._json(HTTPStatus.CREATED, {"items": self.server.items})
+
+    def _page(self, code: HTTPStatus, now: datetime, *, refused: str = "") -> None:
+        deployment = self.server.deployment
+        text = page(deployment.status(now), action="/license", messages=deployment.messages, refused=refused)
+        self._answer(code, text, "text/html; charset=utf-8")
 
     def _json(self, code: HTTPStatus, document: Any) -> None:
         self._answer(code, json.dumps(document), "application/json")

@@ -17,6 +17,9 @@ from licenses.domain.client.server import HeartbeatFailed, Server, fetch_keys, f
 from licenses.domain.enums import DeploymentKind
 from licenses.domain.manifests import Manifest, ManifestError
 
+AGAIN_SECONDS = 60
+"""Until the next try where the vendor has not said when to come again."""
+
 
 class Command(BaseCommand):
     help = "Runs the reference deployment: status page, guarded write and heartbeat. Ctrl-C ends it."
@@ -36,7 +39,9 @@ class Command(BaseCommand):
         parser.add_argument("--app-version", default="1.0.0", help="version that it reports")
         parser.add_argument("--nodes", type=int, default=1)
         parser.add_argument("--node-cap", type=int)
-        parser.add_argument("--seconds", type=float, default=60, help="between two heartbeats")
+        parser.add_argument(
+            "--seconds", type=float, help="between two heartbeats; without it as the vendor asks"
+        )
         parser.add_argument("--once", action="store_true", help="one heartbeat, then end")
         parser.add_argument(
             "--updates",
@@ -72,9 +77,8 @@ class Command(BaseCommand):
         self.stdout.write(f"Status page: http://127.0.0.1:{server.server_port}/license")
         with contextlib.suppress(KeyboardInterrupt):
             while True:
-                with server.lock:
-                    self._beat(deployment, url)
-                time.sleep(options["seconds"])
+                self._beat(deployment, url, server.lock)
+                time.sleep(options["seconds"] or deployment.next_beat_seconds or AGAIN_SECONDS)
         server.shutdown()
 
     def _updates(self, deployment: Deployment, url: str, download: Path | None) -> None:
@@ -103,11 +107,16 @@ class Command(BaseCommand):
             self.stdout.write(f"withdrawn: {withdrawn.version}{mine}: {withdrawn.reason}")
         self.stdout.write(f"Good until {manifest.not_after:%Y-%m-%d %H:%M} UTC.")
 
-    def _beat(self, deployment: Deployment, url: str) -> None:
-        view = deployment.status(clock.now())
+    def _beat(
+        self, deployment: Deployment, url: str, lock: contextlib.AbstractContextManager[Any] | None = None
+    ) -> None:
+        """One heartbeat. The page goes on answering while the vendor is waited for: the lock is not held then."""
+        with lock or contextlib.nullcontext():
+            view = deployment.status(clock.now())
         with _told(self):
             fetch_keys(deployment, url)  # the vendor may have rotated
-            told = send_beat(deployment, url)
+        with _told(self):
+            told = send_beat(deployment, url, lock=lock)
             heard = "nothing to speak with" if told is None else f"node cap {told['node_cap']['state']}"
             self.stdout.write(f"{view.posture.value}: {view.headline} Heartbeat: {heard}.")
             for message in deployment.messages:

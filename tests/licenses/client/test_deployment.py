@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from datetime import timedelta
 from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO, StringIO
 
 import pytest
@@ -20,6 +22,7 @@ from licenses.domain.client.deployment import Deployment, KeyRefusedError
 from licenses.domain.client.server import HeartbeatFailed, Server, fetch_keys, fetch_manifest, send_beat
 from licenses.domain.manifests import ManifestError
 from licenses.domain.posture import WriteRefusedError
+from licenses.management.commands.client import Command
 from licenses.models import Installation, InstallationSignal
 from licenses.services.manifests import manifest_sign
 from licenses.services.releases import release_publish, release_withdraw
@@ -126,6 +129,132 @@ class TestLoop:
             assert json.loads(read(f"{base}/license.json"))["state"] == "valid"
             assert "The license is valid." in read(f"{base}/license")
             assert json.loads(read(f"{base}/items")) == {"items": ["one"]}
+        finally:
+            server.shutdown()
+            server.server_close()
+
+
+class _Portal(BaseHTTPRequestHandler):
+    """What stands between a deployment and its vendor in a hotel, or worse."""
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        getattr(self, self.server.way)()
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def _say(self, body: bytes, code: int = 200, **headers: str) -> None:
+        self.send_response(code)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def html(self) -> None:
+        self._say(b"<html>Please sign in</html>")
+
+    def empty_keys(self) -> None:
+        self._say(b'{"keys": []}')
+
+    def odd_json(self) -> None:
+        self._say(b'{"node_cap": [], "messages": "none"}')
+
+    def redirect(self) -> None:
+        self.server.asked.append(self.headers.get("Authorization"))
+        self._say(b"", 302, Location="/elsewhere")
+
+    def garbage(self) -> None:
+        self.wfile.write(b"\x00\x01 no HTTP at all\r\n\r\n")
+
+    def cut(self) -> None:
+        self._say(b"{", 200, **{"Content-Length": "500"})
+
+    def silent(self) -> None:
+        self.server.asked.append(self.path)
+        self.server.released.wait(10)
+        self._say(b"{}")
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+@pytest.fixture
+def portal():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Portal)
+    server.asked, server.released, server.way = [], threading.Event(), "html"
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.released.set()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.enable_socket
+@pytest.mark.django_db
+class TestPortal:
+    @pytest.mark.parametrize("way", ["html", "empty_keys", "odd_json", "redirect", "garbage", "cut"])
+    def test_what_answers_in_the_vendor_s_stead_changes_nothing(self, deployment, granted, portal, way, at):
+        """A17: keys, signals and writes stay as they are, and what happened is one kind of failure."""
+        portal.way = way
+        deployment.replace(granted.issued.text, at)
+        before = (deployment.folder / "jwks.json").read_bytes()
+        for ask in (fetch_keys, send_beat):
+            with pytest.raises(HeartbeatFailed):
+                ask(deployment, portal.url)
+        assert (deployment.folder / "jwks.json").read_bytes() == before
+        assert deployment.beat()["signals"]
+        deployment.guard_write(at)
+
+    def test_the_key_is_led_nowhere_else(self, deployment, granted, portal, at):
+        portal.way = "redirect"
+        deployment.replace(granted.issued.text, at)
+        with pytest.raises(HeartbeatFailed, match="302"):
+            send_beat(deployment, portal.url)
+        assert len(portal.asked) == 1
+
+    def test_the_page_answers_while_the_vendor_is_waited_for(self, deployment, granted, portal, at):
+        """A12."""
+        portal.way = "silent"
+        deployment.replace(granted.issued.text, at)
+        server = Server(deployment, lambda: at)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        beating = threading.Thread(
+            target=lambda: Command(stdout=StringIO(), stderr=StringIO())._beat(
+                deployment, portal.url, server.lock
+            ),
+        )
+        beating.start()
+        try:
+            while not portal.asked:
+                time.sleep(0.01)
+            page = urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/license", timeout=5)
+            assert b"The license is valid." in page.read()
+            assert not portal.released.is_set()
+        finally:
+            portal.released.set()
+            beating.join()
+            server.shutdown()
+            server.server_close()
+
+    def test_the_page_shows_messages_and_says_why_a_key_is_none(self, deployment, granted, at):
+        """A11, A12: in words, not as JSON."""
+        deployment.replace(granted.issued.text, at)
+        said = {"level": "warning", "text": "Please <b>call</b> us."}
+        deployment.told(deployment.beat(), {"messages": [said], "next_beat_seconds": 3600})
+        assert deployment.next_beat_seconds == 3600
+        server = Server(deployment, lambda: at)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/license"
+        try:
+            assert "Please &lt;b&gt;call&lt;/b&gt; us." in read(url)
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                urllib.request.urlopen(url, data=b"key=nonsense")
+            text = caught.value.read().decode()
+            assert (caught.value.code, caught.value.headers["Content-Type"][:9]) == (400, "text/html")
+            assert "This key was not taken" in text
+            assert "The license is valid." in text
         finally:
             server.shutdown()
             server.server_close()
