@@ -127,7 +127,7 @@ def request_confirm(*, request: TrialRequest, code: str, at: datetime) -> Reques
         if row.code_until is None or at >= row.code_until or row.code_tries >= CODE_TRIES:
             raise CodeLapsed
         if hmac.compare_digest(code.strip().encode(), code_of(row).encode()):
-            said = _proven(row, at)
+            said: Requested | TrialCooldown | CodeWrong = _proven(row, at)
         else:
             row.code_tries += 1
             row.save(update_fields=["code_tries"])
