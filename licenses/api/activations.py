@@ -25,6 +25,7 @@ from licenses.beats import LicenseFacts, license_facts
 from licenses.models import Activation
 from licenses.services.activations import (
     Taken,
+    activation_held,
     activation_release,
     activation_take,
     activations_of,
@@ -48,6 +49,22 @@ class NamedPlaceInput(Input):
         if ("fingerprint" in attrs) == ("collector_id" in attrs):
             raise serializers.ValidationError(
                 {"fingerprint": ["Give exactly one of fingerprint and collector_id."]}, code="exactly_one"
+            )
+        return attrs
+
+
+class StaffReleaseInput(NamedPlaceInput):
+    """Exactly one of three; the list tells the id, and no clear fingerprint is kept."""
+
+    activation_id = Whole(1, 2**63 - 1, required=False, help_text="The `id` of the list.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "activation_id" not in attrs:
+            return super().validate(attrs)
+        if len(attrs) > 1:
+            raise serializers.ValidationError(
+                {"activation_id": ["Give exactly one of activation_id, fingerprint and collector_id."]},
+                code="exactly_one",
             )
         return attrs
 
@@ -200,16 +217,22 @@ class LicenseActivationRelease(Operation):
         operation_id="licenses_activation_release",
         tags=["licenses"],
         summary="Free a place of a machine or collector, checked out or not",
-        request=NamedPlaceInput,
+        request=StaffReleaseInput,
         responses=PlaceOutput,
     )
     def post(self, request: Request, license_id: str) -> Response:
         row = selectors.license_get(license_id, self.principal)
-        kind, name = place_of(accept(NamedPlaceInput, request))
+        values = accept(StaffReleaseInput, request)
+        if "activation_id" in values:
+            held = activation_held(row.pk, values["activation_id"])
+            kind, identifier = held.kind, held.identifier
+        else:
+            kind, name = place_of(values)
+            identifier = identifier_of(kind, name)
         freed = activation_release(
             license_pk=row.pk,
             kind=kind,
-            identifier=identifier_of(kind, name),
+            identifier=identifier,
             by_staff=True,
             actor=self.principal.actor,
             at=self.at,

@@ -199,6 +199,23 @@ def activations_of(license_pk: int, at: datetime) -> QuerySet[Activation]:
     return rows.filter(Q(lease_until=None) | Q(lease_until__gt=at)).order_by("kind", "pk")
 
 
+def places_like(license_pk: int, text: str, at: datetime) -> QuerySet[Activation]:
+    """The places that are held with this text in their label, or of the machine or collector that it names."""
+    wanted = text.strip()
+    if not wanted or not wanted.isprintable():
+        return Activation.objects.none()
+    named = Q(identifier__istartswith=wanted) | Q(identifier=fingerprint_hash(wanted))
+    return activations_of(license_pk, at).filter(named | Q(label__icontains=wanted))
+
+
+def activation_held(license_pk: int, pk: int) -> Activation:
+    """A place that is held under a license, by its id. Raises NotActivated (404)."""
+    row = Activation.objects.filter(license_id=license_pk, pk=pk, released_at=None).first()
+    if row is None:
+        raise NotActivated
+    return row
+
+
 def _locked(license_pk: int) -> License:
     return locked(License.objects.select_related("account", "product").filter(pk=license_pk)).get()
 

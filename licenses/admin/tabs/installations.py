@@ -18,13 +18,14 @@ from licenses.admin.pages import form_page
 from licenses.admin.parts import Tab, View, tab_register, tab_url
 from licenses.domain.node_caps import effective_cap
 from licenses.models import Activation, Installation, License, NodeCapEpisode
-from licenses.services.activations import activation_release, activations_of
+from licenses.services.activations import activation_release, activations_of, places_like
 from licenses.services.installations import installation_set_aside
 from licenses.usage import Used, license_usage
 
 SLUG = "installations"
 SHOWN = 100
 WHOLE = 100
+SOUGHT = "place"
 ASIDE = "licenses.change_installation"
 RELEASE = "licenses.change_activation"
 
@@ -52,11 +53,16 @@ def content(request: HttpRequest, row: License) -> dict[str, Any]:
     """Use of the limits, the installations, and the places that are held."""
     at = now()
     usage = license_usage(row, at)
+    wanted = request.GET.get(SOUGHT, "").strip()[:255]
+    places = places_like(row.pk, wanted, at) if wanted else activations_of(row.pk, at)
+    found = list(places[: SHOWN + 1])
     return {
         "usage": usage,
         "bars": [_bar(used) for used in usage.limits],
         "installations": _installations(row),
-        "activations": list(activations_of(row.pk, at)[:SHOWN]),
+        "activations": found[:SHOWN],
+        "more_places": len(found) > SHOWN,
+        "wanted_place": wanted,
         "shown": SHOWN,
         "may_set_aside": request.user.has_perm(ASIDE),
         "may_release": request.user.has_perm(RELEASE),

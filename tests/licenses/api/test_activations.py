@@ -135,6 +135,23 @@ def test_a_check_out_is_freed_by_staff_only(deployed, api, make_key):
     assert staff.get(path).json() == []
 
 
+def test_staff_free_a_place_by_its_id(deployed, api, make_key):
+    """C24: nobody keeps the fingerprint in clear."""
+    caller, other = deployed(machines=2), deployed(machines=2)
+    for holder in (caller, other):
+        holder.post(URL, {"fingerprint": "a"})
+    staff = api.as_(make_key("support"))
+    path = f"/api/v1/licenses/{caller.license.public_id}/activations"
+    (place,) = staff.get(path).json()
+    theirs = places(license=other.license).get().pk
+    assert staff.post(f"{path}/release", {"activation_id": theirs}).json()["code"] == "not_activated"
+    both = staff.post(f"{path}/release", {"activation_id": place["id"], "fingerprint": "a"})
+    assert both.status_code == 400
+    assert staff.post(f"{path}/release", {"activation_id": place["id"]}).status_code == 200
+    assert staff.get(path).json() == []
+    assert staff.post(f"{path}/release", {"activation_id": place["id"]}).json()["code"] == "not_activated"
+
+
 @pytest.mark.parametrize("short", [True, False])
 @pytest.mark.parametrize(
     "again",

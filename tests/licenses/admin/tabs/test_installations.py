@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from django.urls import reverse
 
 from history.models import Event
+from licenses.domain.claims import fingerprint_hash
 from licenses.domain.heartbeats import Beat
 from licenses.models import Activation, Installation
 from licenses.services.activations import activation_take
@@ -109,6 +111,25 @@ def test_the_place_of_a_machine_is_released(manager, take, tab, at):
     place.refresh_from_db()
     assert place.released_at == at
     assert bars(manager, tab(row, "installations"))["Machines"][0] == "0 of 2"
+
+
+def test_more_places_than_shown_are_said_and_found(manager, make_license, tab, at, monkeypatch):
+    """C24: each can be freed, however many there are."""
+    monkeypatch.setattr("licenses.admin.tabs.installations.SHOWN", 2)
+    row = make_license(machines=9)
+    for number in range(3):
+        activation_take(
+            license_pk=row.pk, kind="machine", name=f"host-{number}", label=f"Press {number}", actor="license:x",
+            at=at,
+        )  # fmt: skip
+    address = tab(row, "installations")
+    text = manager.get(address).content.decode()
+    assert 'id="more-places"' in text
+    assert '<input type="hidden" name="tab" value="installations">' in text
+    for wanted in ("press 2", "host-2", fingerprint_hash("host-2")[:12]):
+        found = manager.get(f"{address}&place={quote(wanted)}").context["activations"]
+        assert [place.label for place in found] == ["Press 2"]
+    assert "No place is held by that name" in manager.get(f"{address}&place=nobody").content.decode()
 
 
 def test_a_place_that_is_checked_out_is_released_with_a_warning(manager, take, signing, at):
