@@ -223,7 +223,8 @@ class SigningKeyAdmin(SecondFactorRequired, ReadOnlyAdmin):
         says = (
             "The first step stages a successor: it is published and does not sign yet.",
             "The second step, once it has been published for long enough, lets it sign.",
-            "The key that signed until then is retired and goes on verifying.",
+            "The key that signed in its place until then is retired and goes on verifying.",
+            "The first key of a product's own waits as well: until then the shared key signs for the product.",
         )
         form = GenerateForm(posted(request))
         return self._step(

@@ -19,7 +19,7 @@ from licenses import selectors
 from licenses.domain.enums import Algorithm, KeyState
 from licenses.domain.keys import KeyMaterialError, PrivateKey, algorithm_of, kid_of, load_private_pem
 from licenses.errors import KeyExists, KeyInUse, KeyStateWrong, KeyTooYoung
-from licenses.models import Product, SigningKey
+from licenses.models import Issuance, Product, SigningKey
 from licenses.signers import signer_of
 
 RSA_BITS = 3072
@@ -94,9 +94,9 @@ def _demand_same_sealing() -> None:
 def key_activate(*, key: SigningKey, actor: str, at: datetime, force: bool = False) -> SigningKey:
     """Let a staged key sign. The key that signed in its place until now is retired and goes on verifying.
 
-    Raises KeyTooYoung while deployments may still hold a JWKS without the key (`force` overrides it;
-    the first key of its place needs no wait), KeyStateWrong when it is not staged, SealingKeyMissing (503)
-    when its private half cannot be opened.
+    Raises KeyTooYoung while deployments may still hold a JWKS without the key (`force` overrides it; where
+    nothing was signed before, there is no wait), KeyStateWrong when it is not staged, SealingKeyMissing
+    (503) when its private half cannot be opened.
     """
     with transaction.atomic():
         slot = selectors.key_slot(key.product_id, key.algorithm)
@@ -110,7 +110,7 @@ def key_activate(*, key: SigningKey, actor: str, at: datetime, force: bool = Fal
         key = keys[key.pk]
         _demand(key, KeyState.STAGED)
         before = next((k for k in keys.values() if k.state == KeyState.ACTIVE), None)
-        if before is not None and not force:
+        if not force and _succeeds(key):
             _demand_published(key, at)
         signer_of(key)  # a key that cannot be opened here must not take the place of one that can
         if before is not None:
@@ -136,8 +136,7 @@ def key_rotate(
         list(locked(place).only("pk").order_by("pk"))
         waiting = place.filter(state=KeyState.STAGED).order_by("staged_at", "pk").first()
         key = waiting or key_generate(algorithm=algorithm, product=product, actor=actor, at=at)
-    has_active = SigningKey.objects.filter(slot=selectors.key_slot(key.product_id, key.algorithm)).exists()
-    if force or not has_active or _published(key, at):
+    if force or not _succeeds(key) or _published(key, at):
         return key_activate(key=key, actor=actor, at=at, force=force)
     if waiting:
         _demand_published(key, at)
@@ -195,6 +194,18 @@ def keys_reseal() -> int:
             row.save(update_fields=["private_sealed"])
         count += 1
     return count
+
+
+def _succeeds(key: SigningKey) -> bool:
+    """Whether another key signs where this one would: that of its place, or the shared one before the first.
+
+    A product's deployments hold a JWKS as soon as anything was issued for it.
+    """
+    own, shared = (selectors.key_slot(product, key.algorithm) for product in (key.product_id, None))
+    taken = set(SigningKey.objects.filter(slot__in=(own, shared)).values_list("slot", flat=True))
+    if own in taken:
+        return True
+    return shared in taken and Issuance.objects.filter(license__product=key.product_id).exists()
 
 
 def _published(key: SigningKey, at: datetime) -> bool:

@@ -143,6 +143,29 @@ def test_the_first_key_of_a_place_need_not_wait(at):
     assert Event.objects.filter(kind="key.activated").count() == 1
 
 
+def test_the_first_own_key_of_a_product_in_use_waits(signed, ed_product, at):
+    """Rotation: deployments of the product trust the shared key, and have not fetched the own one yet."""
+    staged = key_rotate(algorithm=ED, product=ed_product, **BY, at=at)
+    assert staged.state == "staged"
+    with pytest.raises(KeyTooYoung):
+        key_activate(key=staged, **BY, at=at + AHEAD - timedelta(seconds=1))
+    assert selectors.active_key(ed_product, ED).product is None
+    assert key_rotate(algorithm=ED, product=ed_product, **BY, at=at + AHEAD).state == "active"
+    assert selectors.active_key(ed_product, ED).kid == staged.kid
+
+
+def test_the_first_own_key_of_a_product_in_use_is_hurried_by_force(signed, active, ed_product, at):
+    """The shared key signs for others and stays active."""
+    assert key_rotate(algorithm=ED, product=ed_product, **BY, at=at, force=True).state == "active"
+    active.refresh_from_db()
+    assert active.state == "active"
+
+
+def test_the_own_key_of_a_product_without_licenses_need_not_wait(active, ed_product, at):
+    """Nobody runs it yet, so nobody holds a JWKS."""
+    assert key_rotate(algorithm=ED, product=ed_product, **BY, at=at).state == "active"
+
+
 def test_a_successor_waits_until_it_was_published_long_enough(active, at):
     """Rotation: no deployment meets a token whose key it could not have fetched."""
     staged = key_generate(algorithm=ED, **BY, at=at)
