@@ -63,7 +63,13 @@ class Lic1Fields:
 
     @classmethod
     def from_claims(cls, claims: Claims, *, product_uid: UUID, license_uid: UUID) -> Lic1Fields:
-        """The part of the claims that fits; raises Lic1Error for valued entitlements (see ``slugs_of``)."""
+        """The part of the claims that fits.
+
+        Raises Lic1Error for valued entitlements (see ``slugs_of``) and, ``starts_later``, for a license that
+        begins after it was issued: the key would hold from its issue on.
+        """
+        if claims.not_before > claims.issued_at:
+            raise Lic1Error("starts_later", "the license starts later, which a LIC1 key cannot say")
         return cls(
             product_uid=product_uid,
             license_uid=license_uid,

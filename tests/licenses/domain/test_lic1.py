@@ -200,6 +200,16 @@ def test_a_valued_entitlement_does_not_fit(make_claims, value):
         Lic1Fields.from_claims(claims, product_uid=UUID(int=1), license_uid=UUID(int=2))
 
 
+def test_a_start_after_the_issue_does_not_fit(make_claims, start):
+    """C21: the key has one instant for both, and would hold too early."""
+    uids = {"product_uid": UUID(int=1), "license_uid": UUID(int=2)}
+    issued = int(start.timestamp())
+    with pytest.raises(Lic1Error, match="starts_later"):
+        Lic1Fields.from_claims(make_claims(entitlements={}, not_before=issued + 1), **uids)
+    earlier = make_claims(entitlements={}, not_before=issued - 1)
+    assert Lic1Fields.from_claims(earlier, **uids).issued_at == issued
+
+
 def test_only_ed25519_signs(rsa_signer, make_fields):
     with pytest.raises(Lic1Error, match="needs_ed25519"):
         encode(make_fields(), rsa_signer)

@@ -277,6 +277,15 @@ def test_lic1_cannot_say_valued_entitlements(make_license, issue):
     assert Issuance.objects.count() == 0
 
 
+def test_lic1_cannot_say_a_later_start(make_license, issue, at):
+    """C21: refused; once it has begun, it fits."""
+    row = make_license(starts_at=at + timedelta(days=1))
+    with pytest.raises(FormatUnsuitable) as refused:
+        issue(row, format="lic1")
+    assert (refused.value.status, refused.value.members["reason"]) == (409, "starts_later")
+    assert issue(row, format="lic1", at=at + timedelta(days=1)).text.startswith("LIC1-")
+
+
 def test_a_license_may_say_that_it_prefers_online_validation(make_license, issue, verified):
     """D20: and where; offline remains possible."""
     text = issue(make_license(prefer_online=True, online_url="https://licenses.example/v")).text
