@@ -291,7 +291,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "config.kit.api.pagination.CursorPage",
     "EXCEPTION_HANDLER": "config.kit.api.problems.exception_handler",
     "UNAUTHENTICATED_USER": "config.kit.api.principals.Anonymous",
-    "NUM_PROXIES": TRUSTED_PROXIES,
     "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%SZ",
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {

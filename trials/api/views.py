@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from accounts.api.idempotency import idempotent
 from accounts.models import Account
+from config.kit.addresses import address_of
 from config.kit.api.inspector import listed
 from config.kit.api.permissions import PUBLIC, MissingScope, Scope
 from config.kit.api.throttling import ClientThrottle
@@ -93,7 +94,7 @@ class TrialCreate(Operation):
             raise Unauthenticated
         if "group" in values:
             raise Invalid([FieldError("group", "not_yours", "Only a storefront may name a group.")])
-        address = request.META.get("REMOTE_ADDR", "")
+        address = address_of(request._request)  # noqa: SLF001 - DRF's public seam
         return _received(stranger_asks(program=program, values=values, address=address, at=self.at))
 
 

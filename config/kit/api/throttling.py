@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from config.kit.addresses import address_of
 from config.kit.api.principals import principal
 from config.kit.errors import TooMany, Unavailable
 
@@ -56,7 +57,7 @@ def demand(key: str, limit: str) -> None:
 
 
 class ClientThrottle(BaseThrottle):
-    """One fixed window for each credential, or for each address without one.
+    """One fixed window for each credential, or for each address without one that holds.
 
     `open_in_outage` says what happens while the cache does not answer: the call passes unlimited, or (for
     what must never go unlimited: trials, logins) is refused with 503.
@@ -71,7 +72,7 @@ class ClientThrottle(BaseThrottle):
         if caller.is_authenticated:
             key, limit = caller.client, settings.API_LIMIT
         else:
-            key = f"{self.anonymous_limit}:{self.get_ident(request)}"
+            key = f"{self.anonymous_limit}:{address_of(request._request)}"  # noqa: SLF001 - DRF's public seam
             limit = getattr(settings, self.anonymous_limit)
         try:
             allowed, remaining, self.reset = take(key, limit)

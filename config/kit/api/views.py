@@ -8,14 +8,15 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend  # type: ignore[import-untyped] # ships no types
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.kit import clock
 from config.kit.api.pagination import CursorPage, NumberedPage
-from config.kit.api.principals import Principal, principal
-from config.kit.errors import FieldError, Invalid
+from config.kit.api.principals import Anonymous, Principal, principal
+from config.kit.errors import FieldError, Forbidden, Invalid, Unauthenticated
 
 
 class Operation(APIView):
@@ -32,6 +33,23 @@ class Operation(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self.at: datetime = clock.now()
         super().initial(request, *args, **kwargs)
+
+    # DRF counts a call last, when it has passed. Whoever tries credentials is refused before that, each time.
+
+    def perform_authentication(self, request: Request) -> None:
+        try:
+            super().perform_authentication(request)
+        except (Unauthenticated, APIException):
+            request.user = Anonymous()
+            self.check_throttles(request)
+            raise
+
+    def check_permissions(self, request: Request) -> None:
+        try:
+            super().check_permissions(request)
+        except (Unauthenticated, Forbidden):
+            self.check_throttles(request)
+            raise
 
     @property
     def principal(self) -> Principal:

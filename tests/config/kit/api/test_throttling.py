@@ -53,9 +53,48 @@ def test_credentials_are_counted_apart(viewer, storefront, limited):
     assert storefront.get(URL).status_code == 200
 
 
-def test_strangers_are_counted_by_address(api, limited):
-    statuses = [api.get(URL).status_code for _ in range(5)]
-    assert statuses[0] == 401
+WRONG = [None, "sgk_wrong", "eyJhbGciOiJIUzI1NiJ9.e30.AAAA", "ü"]
+
+
+@pytest.mark.parametrize("token", WRONG)
+def test_strangers_are_counted_by_address(token, api, limited):
+    """Trust: whoever tries credentials is counted with every try."""
+    answers = [api.as_(token).get(URL) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [401, 429, 429]
+    assert answers[0].headers["RateLimit-Remaining"] == "0"
+    assert 0 < int(answers[1].headers["Retry-After"]) <= 60
+
+
+def test_every_way_of_being_nobody_has_one_count(api, limited):
+    assert [api.as_(token).get(URL).status_code for token in WRONG] == [401, 429, 429, 429]
+
+
+def test_one_address_does_not_spend_the_tries_of_another(client, db, limited):
+    for _ in range(3):
+        client.get(URL, REMOTE_ADDR="192.0.2.1")
+    assert client.get(URL, REMOTE_ADDR="192.0.2.2").status_code == 401
+
+
+def test_of_ipv6_the_network_is_counted(client, db, limited):
+    """Its owner changes the rest at will."""
+    seen = [client.get(URL, REMOTE_ADDR=f"2001:db8:0:{net}::{host}").status_code
+            for net, host in ((1, 1), (1, 2), (2, 1))]  # fmt: skip
+    assert seen == [401, 429, 401]
+
+
+def test_a_credential_without_the_scope_is_counted(viewer, limited):
+    """By itself: a neighbour behind the same address is not held up."""
+    answers = [viewer.post("/api/v1/signing-keys", {}).status_code for _ in range(3)]
+    assert answers == [403, 403, 429]
+
+
+def test_a_session_without_its_csrf_token_is_counted(superadmin, limited, db):
+    from django.test import Client
+
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(superadmin)
+    answers = [browser.post("/api/v1/signing-keys", {}, "application/json").status_code for _ in range(2)]
+    assert answers == [403, 429]
 
 
 class Broken:
