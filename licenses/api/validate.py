@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
@@ -19,12 +19,13 @@ from django.http import HttpRequest, HttpResponse
 from prometheus_client import Counter
 
 from config.kit import clock
+from config.kit.addresses import address_of
 from config.kit.api.parsers import loads
 from config.kit.api.problems import response as problem
 from config.kit.api.throttling import parse_limit
 from config.kit.errors import Malformed, Refusal, Unavailable
 from config.kit.middleware import hot_path
-from licenses.domain.verdict import Verdict, VerdictFacts, verdict
+from licenses.domain.verdict import VerdictFacts, verdict
 from licenses.services.verdicts import verdict_sign
 from licenses.validation import Question, verdict_for
 
@@ -56,7 +57,7 @@ def validate(request: HttpRequest) -> HttpResponse:
         return refused
     at = clock.now()
     try:
-        return _answer(request, at)
+        return _send(request, _answer(request, at))
     except (DatabaseError, InterfaceError):
         log.exception("validation_unavailable")
         return problem(Unavailable("The database does not answer.", retry_after=5))
@@ -64,9 +65,15 @@ def validate(request: HttpRequest) -> HttpResponse:
         return problem(refusal)
 
 
-def _answer(request: HttpRequest, at: datetime) -> HttpResponse:
-    if not _admitted(_client(request)):
-        return _respond(verdict(VerdictFacts(now=at, rate_limited=True)).to_dict(), "rate_limited")
+class Answer(NamedTuple):
+    body: bytes
+    reason: str
+    license_id: str | None
+
+
+def _answer(request: HttpRequest, at: datetime) -> Answer:
+    if not _admitted(address_of(request)):
+        return _answer_of(verdict(VerdictFacts(now=at, rate_limited=True)).to_dict(), "rate_limited")
     try:
         raw = _raw(request)
         remembered = _remembered(raw, at) if settings.VALIDATION_CACHE_SECONDS else None
@@ -77,7 +84,7 @@ def _answer(request: HttpRequest, at: datetime) -> HttpResponse:
         if not isinstance(refusal, Malformed):
             raise
         judged = verdict(VerdictFacts(now=at)).to_dict()
-        return _respond({**judged, "detail": refusal.detail}, "bad_format")
+        return _answer_of({**judged, "detail": refusal.detail}, "bad_format")
     question = Question(
         text=body["key"],
         product=body.get("product"),
@@ -90,15 +97,15 @@ def _answer(request: HttpRequest, at: datetime) -> HttpResponse:
     reason = judged_now.reason or "ok"
     if body.get("signed"):
         document = verdict_sign(judged_now, nonce=body.get("nonce"), at=at)
-        return _respond({**judged_now.to_dict(), "document": document}, reason)
-    answer = _json(judged_now.to_dict()).encode()
+        return _answer_of({**judged_now.to_dict(), "document": document}, reason)
+    answer = _answer_of(judged_now.to_dict(), reason)
     if settings.VALIDATION_CACHE_SECONDS:
-        _remember(raw, judged_now, answer, reason)
-    return _send(answer, reason, judged_now.license_id)
+        _remember(raw, answer, judged_now.changes_at)
+    return answer
 
 
-def _respond(members: dict[str, Any], reason: str) -> HttpResponse:
-    return _send(_json(members).encode(), reason, members.get("license_id"))
+def _answer_of(members: dict[str, Any], reason: str) -> Answer:
+    return Answer(_json(members).encode(), reason, members.get("license_id"))
 
 
 @cache  # the reasons are a closed list
@@ -106,12 +113,16 @@ def _count_of(reason: str) -> Counter:
     return VALIDATIONS.labels(reason)
 
 
-def _send(body: bytes, reason: str, license_id: str | None) -> HttpResponse:
-    _count_of(reason).inc()
+def _send(request: HttpRequest, answer: Answer) -> HttpResponse:
+    _count_of(answer.reason).inc()
     if log.isEnabledFor(logging.INFO):
-        line = '{"timestamp":"%s","level":"info","event":"validation","reason":"%s","license":"%s"}'
-        log.info(line, clock.now().isoformat(), reason, license_id or "")
-    return HttpResponse(body, content_type="application/json", headers={"Cache-Control": "no-store"})
+        line = '{"timestamp":"%s","level":"info","event":"validation","reason":"%s","license":"%s","request_id":"%s"}'
+        # every part is ours or, like the request id, was checked to be plain
+        log.info(
+            line, clock.now().isoformat(), answer.reason, answer.license_id or "",
+            request.META.get("HTTP_X_REQUEST_ID", ""),
+        )  # fmt: skip
+    return HttpResponse(answer.body, content_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 # --- reading the body -----------------------------------------------------------------------------------
@@ -160,17 +171,6 @@ def _members(raw: bytes) -> dict[str, Any]:
 _windows: OrderedDict[str, tuple[int, int]] = OrderedDict()
 
 
-def _client(request: HttpRequest) -> str:
-    """The address that asks, as the outermost trusted proxy saw it."""
-    meta = request.META
-    if settings.TRUSTED_PROXIES:
-        forwarded: list[str] = meta.get("HTTP_X_FORWARDED_FOR", "").split(",")
-        outermost: str = forwarded[-min(settings.TRUSTED_PROXIES, len(forwarded))]
-        return outermost.strip()
-    address: str = meta.get("REMOTE_ADDR", "")
-    return address
-
-
 def _admitted(client: str) -> bool:
     """Count this call. The bound is for each process: a limit here must not cost a network round trip."""
     count, period = parse_limit(settings.VALIDATION_LIMIT)
@@ -187,24 +187,24 @@ def _admitted(client: str) -> bool:
 # By the very bytes of the request: who asks again asks alike, and what need not be parsed costs nothing.
 
 LONGEST_REMEMBERED = 8192
-_answers: OrderedDict[bytes, tuple[float, datetime | None, bytes, str, str | None]] = OrderedDict()
+_answers: OrderedDict[bytes, tuple[float, datetime | None, Answer]] = OrderedDict()
 
 
-def _remembered(raw: bytes, at: datetime) -> HttpResponse | None:
+def _remembered(raw: bytes, at: datetime) -> Answer | None:
     found = _answers.get(raw)
     if found is None:
         return None
-    until, changes_at, body, reason, license_id = found
+    until, changes_at, answer = found
     if time.monotonic() >= until or (changes_at is not None and at >= changes_at):
         return None
-    return _send(body, reason, license_id)
+    return answer
 
 
-def _remember(raw: bytes, judged: Verdict, body: bytes, reason: str) -> None:
+def _remember(raw: bytes, answer: Answer, changes_at: datetime | None) -> None:
     if len(raw) > LONGEST_REMEMBERED:
         return
     until = time.monotonic() + settings.VALIDATION_CACHE_SECONDS
-    _answers[raw] = (until, judged.changes_at, body, reason, judged.license_id)
+    _answers[raw] = (until, changes_at, answer)
     while len(_answers) > settings.VALIDATION_CACHE_ENTRIES:
         _answers.popitem(last=False)
 

@@ -193,3 +193,11 @@ def test_a_line_says_when_what_and_who(output):
         "request_id": "r-1",
         "license": "L-1",
     }.items() <= line.items()
+
+
+@pytest.mark.parametrize("fmt", ["json", "console"])
+def test_validations_are_logged_in_every_format(fmt, monkeypatch):
+    """C22: each call is logged, on a developer's terminal as well."""
+    monkeypatch.setattr(logging.config, "dictConfig", lambda _config: None)
+    monkeypatch.setattr(structlog, "configure", lambda **_: None)
+    assert logs.configure(fmt, "INFO")["loggers"]["signet.validation"]["level"] == "INFO"

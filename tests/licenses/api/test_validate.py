@@ -163,6 +163,18 @@ def test_too_many_calls_are_rate_limited_with_a_verdict(ask, granted, settings):
     assert [ask(granted.issued.text)["reason"] for _ in range(3)] == [None, None, "rate_limited"]
 
 
+def test_of_ipv6_the_network_is_counted(db, client, settings):
+    """Its owner changes the rest at will."""
+    settings.VALIDATION_LIMIT = "1/min"
+    seen = [
+        client.post(
+            view.PATH, {"key": "x"}, "application/json", REMOTE_ADDR=f"2001:db8:0:{net}::{host}"
+        ).json()
+        for net, host in ((1, 1), (1, 2), (2, 1))
+    ]
+    assert [answer["reason"] for answer in seen] == ["bad_format", "rate_limited", "bad_format"]
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"[]", b'{"key":1}', b'{"key":"a","key":"b"}', b'{"key":"\\u0000"}', b'{"key":"a","email":"x"}',
@@ -253,14 +265,16 @@ def test_what_is_remembered_still_counts_against_the_limit(ask, granted, setting
     assert [ask(granted.issued.text)["reason"] for _ in range(3)] == [None, None, "rate_limited"]
 
 
-def test_each_call_is_logged_without_the_key(ask, granted, caplog):
-    """C22: each call is logged; the text never is."""
+def test_each_call_is_logged_without_the_key(client, granted, caplog):
+    """C22: each call is logged, under the id that the caller was told; the text never is."""
     log = logging.getLogger("signet.validation")
     log.addHandler(caplog.handler)
     try:
         with caplog.at_level("INFO", logger="signet.validation"):
-            ask(granted.issued.text)
+            answer = client.post(view.PATH, {"key": granted.issued.text}, "application/json")
     finally:
         log.removeHandler(caplog.handler)
-    assert json.loads(caplog.messages[0])["license"] == granted.license.public_id
+    line = json.loads(caplog.messages[0])
+    assert line["license"] == granted.license.public_id
+    assert line["request_id"] == answer.headers["X-Request-ID"] != ""
     assert granted.issued.text[-40:] not in caplog.text
