@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import uuid
 
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, Q, QuerySet, Value, When
 
 from accounts.models import Account
 from accounts.selectors import account_find, account_seen, accounts_for, customer_ids, customer_ids_of
@@ -163,20 +163,6 @@ def product_get(product_key: str) -> Product:
     if row is None:
         raise NotFound(f"There is no product with the key {product_key[:63]}.")
     return row
-
-
-def products_sold() -> QuerySet[Product]:
-    """Active products with how they are sold (E6): a recurring plan makes a subscription."""
-    recurring = Plan.objects.filter(product=OuterRef("pk"), recurring=True, active=True)
-    return (
-        products()
-        .filter(active=True)
-        .annotate(
-            product_type=Case(When(Exists(recurring), then=Value("subscription")), default=Value("one_off")),
-            price_mode=Value("fixed"),
-        )
-        .order_by("product_key")
-    )
 
 
 def plans_of(product: Product) -> QuerySet[Plan]:

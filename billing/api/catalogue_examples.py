@@ -114,6 +114,9 @@ OFFER_CREATE = _body(
 OFFER_UPDATE = _body("A new price and a cap", {"amount_minor": 32000, "max_license_total": 80})
 DETAILS_ASKED = _body("Twelve seats", {"lookup_key": "team-3y", "managed_products": 12})
 DETAILS = _answer("With its price", {**_OFFER, "quote": _QUOTE})
+PRODUCT_KEY = _answer(
+    "A product key", {"productKey": "demo", "productType": "subscription", "priceMode": "fixed"}
+)
 SEAT_USAGE = _answer(
     "Seats",
     {"activeConfigManaged": 2, "activeCustom": 1, "activeTotal": 3, "seatLimit": 5, "availableSeats": 2},

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from billing.api import catalogue, catalogue_admin
 from billing.api.catalogue_urls import COUPON
 from billing.api.naming import OPERATOR_TAGS
+from billing.api.product_keys import ProductKeys
 from config.kit.api.routing import by_method
 from config.kit.api.views import Operation
 from licenses.api import converters as converters  # noqa: PLC0414 - registers them
@@ -59,6 +60,7 @@ urlpatterns = [
         named(catalogue.OfferDetails, "post", "operator_product_details").as_view(),
         name="operator-product-details",
     ),
+    path("license/product-keys", ProductKeys.as_view(), name="operator-product-keys"),
     path(
         PRODUCTS,
         by_method(

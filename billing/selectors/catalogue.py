@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
-from django.db.models import Case, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce
 
-from billing.domain.enums import HOLDING, OfferType, RedemptionState
+from billing.domain.enums import HOLDING, OfferType, Pricing, RedemptionState
 from billing.errors import UnknownCoupon, UnknownMerchant, UnknownOffer
 from billing.models import Checkout, Coupon, MerchantProfile, Offer, Redemption
+from licenses.models import Plan, Product
 
 TAKEN = (RedemptionState.RESERVED, RedemptionState.REDEEMED)
 """The states in which a redemption takes a slot of its coupon."""
@@ -28,6 +42,27 @@ def offers_on_sale(*, internal: bool = False) -> QuerySet[Offer]:
     """Offers that may be bought now (E7); `internal` ones only when asked for. A closed plan sells nothing."""
     rows = offers_whole().filter(SELLABLE)
     return rows if internal else rows.filter(internal=False)
+
+
+def products_sold() -> QuerySet[Product]:
+    """Active products with how they are sold (E6), as their offers on sale say: `product_type`, `price_mode`.
+
+    One subscription or one tiered price among them tells. A product without offers is told by its plans: a
+    recurring one makes a subscription.
+    """
+    offers = Offer.objects.filter(SELLABLE, plan__product=OuterRef("pk"))
+    recurring = Plan.objects.filter(product=OuterRef("pk"), recurring=True, active=True, archived=False)
+    subscribed = Exists(offers.filter(type=OfferType.SUBSCRIPTION)) | (~Exists(offers) & Exists(recurring))
+    tiered = Exists(offers.filter(pricing=Pricing.TIERED))
+    rows = Product.objects.filter(active=True).annotate(
+        product_type=_either(subscribed, OfferType.SUBSCRIPTION, OfferType.ONE_OFF),
+        price_mode=_either(tiered, Pricing.TIERED, Pricing.FIXED),
+    )
+    return rows.order_by("product_key")
+
+
+def _either(condition: Any, one: StrEnum, other: StrEnum) -> Case:
+    return Case(When(condition, then=Value(one.value)), default=Value(other.value))
 
 
 def offers_of_office() -> QuerySet[Offer]:

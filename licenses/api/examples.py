@@ -254,7 +254,6 @@ ENSURE = _body(
         "persist": True,
     },
 )
-PRODUCT_KEY = _answer("A product key", {"productKey": "demo", "productType": "one_off", "priceMode": "fixed"})
 GROUP_LICENSE = _answer(
     "A license of the group",
     {

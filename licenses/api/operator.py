@@ -1,4 +1,4 @@
-"""The License Operator's own paths (E2, E6, E22), so that an existing storefront can switch over."""
+"""The License Operator's own paths (E2, E22), so that an existing storefront can switch over."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ from licenses.services.artifacts import artifact_text
 from licenses.services.ensuring import Ensured, license_ensure
 
 TAGS = ["license operator"]
-MOST_PRODUCTS = 1000
 
 
 class LicenseEnsure(Operation):
@@ -83,22 +82,6 @@ def _plain(ensured: Ensured) -> HttpResponse:
     )
     response.headers["Location"] = f"/authlance/license/{ensured.license.public_id}"
     return response
-
-
-class ProductKeys(Operation):
-    required_scope = Scope.CATALOGUE_READ
-
-    @extend_schema(
-        operation_id="operator_product_keys",
-        tags=TAGS,
-        summary="List product keys with product type and price mode (E6)",
-        responses=shapes.ProductKeyOutput(many=True),
-        filters=False,
-        examples=[examples.PRODUCT_KEY],
-    )
-    def get(self, request: Request) -> Response:
-        rows: Any = listings.products_sold()[:MOST_PRODUCTS]
-        return Response(shapes.ProductKeyOutput(rows, many=True).data)
 
 
 class GroupLicenses(ListOperation):

@@ -9,7 +9,6 @@ from licenses.api import operator
 
 urlpatterns = [
     path("license/internal/issue", operator.LicenseEnsure.as_view(), name="operator-issue"),
-    path("license/product-keys", operator.ProductKeys.as_view(), name="operator-product-keys"),
     path(
         "license/groups/<identifier:group>/licenses",
         operator.GroupLicenses.as_view(),

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from config.kit.api.serializers import Input
 from licenses.api.fields import Flag, InstantOrEpoch, Text, Whole
-from licenses.models import License, Product
+from licenses.models import License
 
 
 class EnsureInput(Input):
@@ -27,14 +27,6 @@ class EnsureInput(Input):
     managedProducts = Whole(required=False)  # noqa: N815 - as above
     priceLocked = Flag(required=False, help_text="Taken for compatibility; a license carries no price.")  # noqa: N815 - as above
     persist = Flag(required=False, help_text="false: the text is in this answer only.")
-
-
-class ProductKeyOutput(serializers.Serializer[Product]):
-    """E6: never anything of a key."""
-
-    productKey = serializers.CharField(source="product_key")  # noqa: N815 - the operator's name
-    productType = serializers.ChoiceField(choices=["subscription", "one_off"], source="product_type")  # noqa: N815 - as above
-    priceMode = serializers.ChoiceField(choices=["fixed", "tiered"], source="price_mode")  # noqa: N815 - as above
 
 
 class GroupLicenseOutput(serializers.Serializer[License]):

@@ -150,17 +150,6 @@ def test_a_key_bound_to_another_group_issues_nothing(stranger, order, codes):
     assert (answer.status_code, codes(answer)) == (400, {"/group": "unknown_account"})
 
 
-# --- E6 ---------------------------------------------------------------------------------------------
-
-
-def test_product_keys_are_listed_with_type_and_price_mode(viewer, enterprise, signing, make_plan):
-    """E6: and nothing of a key."""
-    path = f"{LICENSE}/product-keys"
-    assert viewer.get(path).json() == [{"productKey": "demo", "productType": "one_off", "priceMode": "fixed"}]
-    make_plan("monthly", recurring=True, period_days=30)
-    assert viewer.get(path).json()[0]["productType"] == "subscription"
-
-
 # --- E22 --------------------------------------------------------------------------------------------
 
 
