@@ -6,7 +6,8 @@ which TRUNCATE needs, from the application's user).
 
 This stops accidents and careless hands. Whoever owns the database can drop a trigger: that is what the
 tree and the checkpoints are for. A migration that makes Django rebuild a protected SQLite table loses its
-triggers and must call `protect` again; `history verify` reports a table that has none.
+triggers and must call `protect` again, and so must one that adds a unique constraint; `history verify` reports
+a table that lacks one of them.
 """
 
 from __future__ import annotations
@@ -46,9 +47,13 @@ def unprotect(schema_editor: BaseDatabaseSchemaEditor, table: str) -> None:
 
 
 def unprotected(connection: BaseDatabaseWrapper, tables: Sequence[str]) -> list[str]:
-    """Return which of `tables` have no append-only trigger."""
-    protected = {table for _, table, _ in _definitions(connection)}
-    return [table for table in tables if table not in protected]
+    """Return which of `tables` lack an append-only trigger, be it one of several."""
+    found = {name for name, _, _ in _definitions(connection)}
+    return [table for table in tables if not found.issuperset(_names(connection, table))]
+
+
+def _names(connection: BaseDatabaseWrapper, table: str) -> list[str]:
+    return [f"{PREFIX}{table}{suffix}" for suffix in _SUFFIXES[connection.vendor]]
 
 
 @contextmanager
@@ -94,8 +99,6 @@ def _postgresql(connection: BaseDatabaseWrapper, table: str, fixed: Sequence[str
 
 def _sqlite(connection: BaseDatabaseWrapper, table: str, fixed: Sequence[str]) -> list[str]:
     quote = connection.ops.quote_name
-    with connection.cursor() as cursor:
-        key = connection.introspection.get_primary_key_column(cursor, table) or "rowid"
     columns = f" OF {', '.join(map(quote, fixed))}" if fixed else ""
     refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
 
@@ -107,12 +110,23 @@ def _sqlite(connection: BaseDatabaseWrapper, table: str, fixed: Sequence[str]) -
         trigger("update", f"UPDATE{columns}"),
         trigger("delete", "DELETE"),
         # INSERT OR REPLACE deletes without asking the trigger above
-        trigger(
-            "insert",
-            "INSERT",
-            f" WHEN EXISTS (SELECT 1 FROM {quote(table)} WHERE {quote(key)} = NEW.{quote(key)})",  # noqa: S608
-        ),
+        trigger("insert", "INSERT", f" WHEN {_meets_another(connection, table)}"),
     ]
+
+
+def _meets_another(connection: BaseDatabaseWrapper, table: str) -> str:
+    """The condition that a new row would take the place of an old one, by any key that a row is unique by."""
+    quote = connection.ops.quote_name
+    with connection.cursor() as cursor:
+        constraints = connection.introspection.get_constraints(cursor, table).values()
+    # sorted: the same table has the same trigger everywhere; the row id is a key beside any primary key
+    keys = sorted(tuple(c["columns"]) for c in constraints if c["unique"] or c["primary_key"])
+    return " OR ".join(
+        f"EXISTS (SELECT 1 FROM {quote(table)} WHERE "  # noqa: S608 - names of our own schema
+        + " AND ".join(f"{quote(column)} = NEW.{quote(column)}" for column in key)
+        + ")"
+        for key in dict.fromkeys([("rowid",), *keys])
+    )
 
 
 def _mariadb(connection: BaseDatabaseWrapper, table: str, fixed: Sequence[str]) -> list[str]:
@@ -128,6 +142,7 @@ def _mariadb(connection: BaseDatabaseWrapper, table: str, fixed: Sequence[str]) 
     return [trigger("UPDATE", update), trigger("DELETE", refuse)]
 
 
+_SUFFIXES = {"postgresql": [""], "sqlite": ["_update", "_delete", "_insert"], "mysql": ["_update", "_delete"]}
 _STATEMENTS = {"postgresql": _postgresql, "sqlite": _sqlite, "mysql": _mariadb}
 
 

@@ -34,6 +34,28 @@ def test_a_row_is_not_replaced_by_inserting_over_it(kept, table):
         cursor.execute(f"REPLACE INTO {table} SELECT * FROM {table}")
 
 
+@pytest.mark.parametrize(
+    ("table", "key", "others"),
+    [
+        ("history_event", "uid", {}),
+        ("history_entry", "position", {"event_id": "event_id + 1000"}),
+        ("history_entry", "event_id", {"position": "position + 1000"}),
+        ("history_entry", "rowid", {"position": "position + 1000", "event_id": "event_id + 1000"}),
+        ("history_treenode", "level, number", {}),
+        ("history_checkpoint", "size", {}),
+    ],
+)
+def test_a_row_is_not_replaced_by_any_key(kept, table, key, others):
+    """Trust: a replaced event that no entry holds yet would be sequenced as it stands."""
+    if connection.vendor != "sqlite":
+        pytest.skip("the others call the trigger of deleting")
+    replace = replacing(table, key, others)
+    with pytest.raises(DatabaseError, match="append-only"):
+        run(replace)
+    with without_protection(connection):
+        assert tried(replace) == 1  # so it was the trigger that refused
+
+
 @pytest.mark.postgres
 @pytest.mark.parametrize("table", TABLES)
 def test_tables_are_not_truncated(kept, table):
@@ -50,6 +72,32 @@ def test_tables_are_not_truncated(kept, table):
 def test_every_table_of_the_history_is_protected():
     assert unprotected(connection, TABLES) == []
     assert unprotected(connection, ["history_reader"]) == ["history_reader"]
+
+
+def test_a_table_that_lacks_one_trigger_of_several_is_told(ledger):
+    if connection.vendor == "postgresql":
+        pytest.skip("PostgreSQL has one trigger for all")
+    assert unprotected(connection, ["ledger"]) == []
+    run("DROP TRIGGER append_only_ledger_update")
+    assert unprotected(connection, ["ledger"]) == ["ledger"]
+
+
+def tried(statement):
+    """How many rows a statement would write; nothing of it stays."""
+    with transaction.atomic():
+        rows = run(statement)
+        transaction.set_rollback(True)
+    return rows
+
+
+def replacing(table, key, others):
+    """SQL that puts a copy of the table's first row over it: the same by `key`, of another id, and `others`."""
+    with connection.cursor() as cursor:
+        described = connection.introspection.get_table_description(cursor, table)
+    names = [column.name for column in described if column.name != "id"]
+    names += ["rowid"] if key == "rowid" else []
+    values = ", ".join(others.get(name, name) for name in names)
+    return f"INSERT OR REPLACE INTO {table} ({', '.join(names)}) SELECT {values} FROM {table} LIMIT 1"
 
 
 @pytest.fixture
