@@ -72,7 +72,7 @@ SECTIONS: dict[str, tuple[S, ...]] = {
             "METRICS_TOKEN",
             "str",
             "",
-            "Bearer token for /metrics. Without one only loopback may read it.",
+            "Bearer token for /metrics, at least 32 bytes. Without one only loopback may read it.",
             secret=True,
         ),
     ),
@@ -160,7 +160,7 @@ SECTIONS: dict[str, tuple[S, ...]] = {
             "KEY_PUBLISH_AHEAD_SECONDS",
             "int",
             3600,
-            "How long a staged key is published before it may become active.",
+            "How long a staged key is published before it may become active; longer than the keys are cached.",
         ),
         S(
             "VALIDATION_CACHE_SECONDS",
@@ -306,7 +306,8 @@ SECTIONS: dict[str, tuple[S, ...]] = {
             "MAIL_WEBHOOK_SECRET",
             "list",
             [],
-            "user:password that the provider's delivery webhooks carry; several while one is changed."
+            "user:password that the provider's delivery webhooks carry, the password of 16 characters or more;"
+            " several while one is changed."
             " Without one they are not taken.",
             secret=True,
         ),

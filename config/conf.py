@@ -213,3 +213,12 @@ def demand_rate(variable: str, value: str) -> None:
         raise ImproperlyConfigured(
             f"{variable} is a number and a period, such as 600/min; not {value[:40]!r}."
         )
+
+
+def demand_caches_end(max_age: int, publish_ahead: int) -> None:
+    """Raise ImproperlyConfigured where a deployment may hold public keys from before the one that signs, in seconds."""
+    if max_age >= publish_ahead:
+        raise ImproperlyConfigured(
+            f"SIGNET_JWKS_MAX_AGE_SECONDS ({max_age}) must be smaller than"
+            f" SIGNET_KEY_PUBLISH_AHEAD_SECONDS ({publish_ahead}): a new key signs once every cache has it."
+        )

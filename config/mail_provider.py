@@ -31,7 +31,7 @@ DEFAULTS: Mapping[str, Any] = {
     "IGNORE_UNSUPPORTED_FEATURES": True,
     "REQUESTS_TIMEOUT": 30,
 }
-_LEAST = 20
+_LEAST = 16
 
 
 def backend(provider: str) -> str:
@@ -66,9 +66,9 @@ def _given(text: str) -> dict[str, Any]:
 
 def _checked(secret: str) -> str:
     user, colon, password = secret.partition(":")
-    if not (user and colon and password) or len(secret) < _LEAST:
+    if not (user and colon and password) or len(password) < _LEAST:
         raise ImproperlyConfigured(
-            f"SIGNET_MAIL_WEBHOOK_SECRET is written user:password and has {_LEAST} characters or more."
+            f"SIGNET_MAIL_WEBHOOK_SECRET is written user:password, the password with {_LEAST} characters or more."
         )
     return secret
 

@@ -66,6 +66,15 @@ def _is_fernet_key(value: str) -> bool:
     return len(raw) == 32 and len(set(raw)) >= MIN_DISTINCT  # noqa: PLR2004 - Fernet's key size
 
 
+def demand_strong(name: str, value: str, variable: str) -> None:
+    """Raise ImproperlyConfigured naming the variable when a secret that may be left out is given and weak."""
+    problem = weakness(name, [value]) if value else None
+    if problem:
+        raise ImproperlyConfigured(
+            f"{variable} {problem}. SIGNET_ENV=production takes a strong one, or none."
+        )
+
+
 def demand(name: str, values: list[str], variable: str) -> None:
     """Raise ImproperlyConfigured naming the variable when a production secret is missing or weak."""
     problem = weakness(name, values)

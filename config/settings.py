@@ -55,6 +55,8 @@ INTERNAL_AUTH: dict[str, Any] = {
     "lifetime_seconds": read("INTERNAL_AUTH_LIFETIME_SECONDS"),
 }
 METRICS_TOKEN = read("METRICS_TOKEN")
+if PRODUCTION:
+    secrets.demand_strong("METRICS_TOKEN", METRICS_TOKEN, "SIGNET_METRICS_TOKEN")
 
 # --- addresses ------------------------------------------------------------------------------------
 BASE_URL = (read("BASE_URL") or f"http://localhost:{PORT}").rstrip("/")
@@ -243,6 +245,7 @@ NODE_CAP_NOTICE_DAYS = read("NODE_CAP_NOTICE_DAYS")
 KEEP_ARTIFACTS = read("KEEP_ARTIFACTS")
 JWKS_MAX_AGE_SECONDS = read("JWKS_MAX_AGE_SECONDS")
 KEY_PUBLISH_AHEAD_SECONDS = read("KEY_PUBLISH_AHEAD_SECONDS")
+conf.demand_caches_end(JWKS_MAX_AGE_SECONDS, KEY_PUBLISH_AHEAD_SECONDS)
 VALIDATION_CACHE_SECONDS = read("VALIDATION_CACHE_SECONDS")
 VALIDATION_CACHE_ENTRIES = read("VALIDATION_CACHE_ENTRIES")
 VALIDATION_LIMIT = read("VALIDATION_LIMIT")

@@ -26,6 +26,14 @@ def test_a_rate_is_a_number_and_a_period():
     conf.demand_rate("SIGNET_API_LIMIT", "600/min")
 
 
+@pytest.mark.parametrize(("max_age", "ahead"), [(3600, 3600), (7200, 3600), (0, 0)])
+def test_public_keys_are_not_cached_for_longer_than_a_key_is_published_ahead(max_age, ahead):
+    """Trust: cache headers shorter than the publish-ahead time, or the rotation meets `kid_unknown`."""
+    with pytest.raises(ImproperlyConfigured, match="SIGNET_JWKS_MAX_AGE_SECONDS"):
+        conf.demand_caches_end(max_age, ahead)
+    conf.demand_caches_end(300, 301)
+
+
 def test_a_data_folder_serves_one_at_a_time(tmp_path):
     held = claim_folder(tmp_path)
     with pytest.raises(CommandError, match="already"):

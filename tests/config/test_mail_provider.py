@@ -65,7 +65,8 @@ def test_what_is_no_map_is_refused_without_repeating_it(text):
 
 
 @pytest.mark.parametrize(
-    "secret", ["", "nocolon-but-very-long-text", ":only-a-password-1234567", "user:", "u:short"]
+    "secret",
+    ["", "nocolon-but-very-long-text", ":only-a-password-1234567", "user:", "a-long-name-of-a-user:short"],
 )
 def test_a_webhook_secret_is_user_and_password(secret):
     with pytest.raises(ImproperlyConfigured, match="user:password") as refused:

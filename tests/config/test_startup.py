@@ -93,6 +93,9 @@ def test_the_check_command_names_the_missing_secret(tmp_path):
         ("SECRET_KEY", "django-insecure-" + "k3J9xabcdefgh" * 4),
         ("KEY_ENCRYPTION_KEYS", "not-a-fernet-key"),
         ("INTERNAL_AUTH_SECRET", "0123456789abcdef"),
+        ("METRICS_TOKEN", "0123456789abcdef"),
+        ("METRICS_TOKEN", "change-me-0123456789-0123456789-0123456789"),
+        ("MAIL_WEBHOOK_SECRET", "a-long-name-of-a-user-of-hooks:tooshort"),
     ],
 )
 def test_production_refuses_a_weak_secret_and_does_not_print_it(name, weak, tmp_path):
@@ -101,6 +104,19 @@ def test_production_refuses_a_weak_secret_and_does_not_print_it(name, weak, tmp_
     assert refused.returncode != 0
     assert f"SIGNET_{name} is" in refused.stderr
     assert weak not in refused.stderr
+
+
+def test_production_starts_with_a_good_metrics_token(tmp_path):
+    """E5: it may be left out, as above; what is given is weighed."""
+    given = {**GOOD, "SIGNET_METRICS_TOKEN": GOOD["SIGNET_INTERNAL_AUTH_SECRET"]}
+    assert read_settings(tmp_path, **given).returncode == 0
+
+
+def test_a_start_with_keys_cached_for_too_long_is_refused(tmp_path):
+    """Trust: cache headers shorter than the publish-ahead time."""
+    refused = read_settings(tmp_path, SIGNET_JWKS_MAX_AGE_SECONDS="3600")
+    assert refused.returncode != 0
+    assert "SIGNET_KEY_PUBLISH_AHEAD_SECONDS" in refused.stderr
 
 
 def test_a_secret_may_come_from_a_file(tmp_path):
