@@ -6,8 +6,11 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth import REDIRECT_FIELD_NAME
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
@@ -20,6 +23,17 @@ from config.kit.errors import Refusal, TooMany, Unavailable
 View = Callable[..., Any]
 
 
+def _demand_possible_id(view: View, object_id: Any) -> None:
+    model_admin = getattr(view, "__self__", None)
+    if object_id is None or not isinstance(model_admin, ModelAdmin):
+        return
+    key = model_admin.opts.pk
+    try:
+        key.run_validators(key.to_python(unquote(str(object_id))))  # the range of integers among them
+    except ValidationError as error:
+        raise Http404 from error
+
+
 class SignetAdminSite(UnfoldAdminSite):  # type: ignore[misc] # unfold ships no types
     site_title = "Signet"
     site_header = "Signet"
@@ -28,9 +42,14 @@ class SignetAdminSite(UnfoldAdminSite):  # type: ignore[misc] # unfold ships no 
     enable_nav_sidebar = True
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:  # noqa: FBT001, FBT002 - Django's signature
-        """Let a refusal that no page rendered itself be a page with its status, never a 500."""
+        """Let a refusal that no page rendered itself be a page with its status, never a 500.
+
+        A page of a row whose id no row of its model can have is not there (404): what asks for the row,
+        permission checks of single actions among them, need not check that each for itself.
+        """
 
         def refusing(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            _demand_possible_id(view, kwargs.get("object_id"))
             try:
                 return view(request, *args, **kwargs)
             except Refusal as refusal:
