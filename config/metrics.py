@@ -142,7 +142,7 @@ def render(accept: str) -> tuple[bytes, str]:
     """Return body and content type of the metrics, in the format that the Accept header asks for."""
     registry = CollectorRegistry()
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # prometheus_client types it in part
     else:
         registry.register(_Existing())
     registry.register(gauges)

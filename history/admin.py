@@ -192,7 +192,7 @@ class EventAdmin(ReadOnlyAdmin):
     def leaf_hash(self, event: Event) -> str:
         return bytes(event.entry.leaf_hash).hex() if hasattr(event, "entry") else "waiting"
 
-    @action(description="Download inclusion proof", url_path="proof", permissions=["view"])  # type: ignore[untyped-decorator]
+    @action(description="Download inclusion proof", url_path="proof", permissions=["view"])  # type: ignore[untyped-decorator] # unfold ships no types
     def download_proof(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Answer with the proof as a JSON file, or back on the event's page with the reason why not."""
         try:
@@ -262,7 +262,7 @@ class ParkedEventAdmin(ReadOnlyAdmin):
     def has_rerun_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("history.rerun_parkedevent")
 
-    @action(description="Run again", permissions=["rerun"])  # type: ignore[untyped-decorator]
+    @action(description="Run again", permissions=["rerun"])  # type: ignore[untyped-decorator] # unfold ships no types
     def rerun(self, request: HttpRequest, queryset: QuerySet[ParkedEvent]) -> None:
         actor, at, done = actors.user(request.user), now(), 0
         for parked_id in queryset.order_by("id").values_list("pk", flat=True):

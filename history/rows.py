@@ -26,7 +26,7 @@ class InstantText(Cast):
 
 def event_texts(prefix: str = "") -> list[Combinable]:
     """Return expressions for the columns of a `Row`; `prefix` is the way to the event (`event__`)."""
-    return [_text(Event._meta.get_field(name), prefix + name) for name in Row._fields]  # noqa: SLF001
+    return [_text(Event._meta.get_field(name), prefix + name) for name in Row._fields]  # noqa: SLF001 - Django documents `_meta`
 
 
 def as_bytes(value: object) -> bytes:

@@ -140,7 +140,7 @@ class AccountAdmin(AccountPage, KeysetList, ServiceAdmin):
             form.base_fields["slug"].help_text = "Made from the name when left empty. It never changes."
         return form
 
-    def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         saved = account_create(**form.cleaned_data, actor=actors.user(request.user), at=now())
         vars(obj).update(vars(saved))
 

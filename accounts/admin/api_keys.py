@@ -73,7 +73,7 @@ class ApiKeyAdmin(SecondFactorRequired, ServiceAdmin):
         live = ApiKey.objects.filter(pk=object_id, revoked_at=None)
         return request.user.has_perm(MANAGE) and live.exists()
 
-    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         key, token = api_key_create(**form.cleaned_data, actor=actors.user(request.user), at=now())
         vars(obj).update(vars(key))
         vars(request)["new_token"] = token

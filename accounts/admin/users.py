@@ -179,7 +179,7 @@ class UserAdmin(SecondFactorRequired, ServiceAdmin):
 
     # --- writing ----------------------------------------------------------------------------------
 
-    def save_model(self, request: HttpRequest, obj: User, form: UserForm, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: User, form: UserForm, change: bool) -> None:  # noqa: FBT001 - Django's signature
         given: dict[str, Any] = {
             "password": form.cleaned_data["new_password"] or None,
             "roles": form.role_names,

@@ -63,7 +63,7 @@ class OfferFilter(django_filters.FilterSet):  # type: ignore[misc] # as above
         model = Offer
         fields: list[str] = []
 
-    def as_it_is(self, queryset: QuerySet[Offer], _name: str, _value: bool) -> QuerySet[Offer]:  # noqa: FBT001
+    def as_it_is(self, queryset: QuerySet[Offer], _name: str, _value: bool) -> QuerySet[Offer]:  # noqa: FBT001 - the signature of django-filter
         return queryset
 
     def filter_queryset(self, queryset: QuerySet[Offer]) -> QuerySet[Offer]:

@@ -105,7 +105,7 @@ def default_offer(type: str = "", *, internal: bool = True) -> Offer:  # noqa: A
     return row
 
 
-def offer_asked(*, lookup_key: str = "", coupon: Coupon | None = None, type: str = "") -> Offer:  # noqa: A002
+def offer_asked(*, lookup_key: str = "", coupon: Coupon | None = None, type: str = "") -> Offer:  # noqa: A002 - as above
     """What a checkout sells by lookup key, by coupon alone, or by the default slugs (E14).
 
     A product override sells its own offer whatever was asked; whether it may, `coupon_check` judges with the

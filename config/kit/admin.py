@@ -134,7 +134,7 @@ class ServiceAdmin(BaseAdmin):
         refusal = vars(request).get("refusal")
         return form if refusal is None else type(form.__name__, (_Refused, form), {"refusal": refusal})
 
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         """Nothing: the service wrote what belongs to the row."""
 
 

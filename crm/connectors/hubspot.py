@@ -286,8 +286,8 @@ def _asked(
 
 _UNKNOWN: dict[ObjectKind, Look] = {
     ObjectKind.PERSON: HubSpot._by_email,  # noqa: SLF001 - of the class above
-    ObjectKind.COMPANY: HubSpot._by_domain,  # noqa: SLF001
-    ObjectKind.TASK: HubSpot._by_mark,  # noqa: SLF001
+    ObjectKind.COMPANY: HubSpot._by_domain,  # noqa: SLF001 - the class's own table, made once it exists
+    ObjectKind.TASK: HubSpot._by_mark,  # noqa: SLF001 - as above
 }
 
 

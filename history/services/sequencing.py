@@ -116,7 +116,7 @@ def _grow(growth: _Growth, event_id: int, row: tuple[Any, ...]) -> None:
         growth.add(event_id, row_hash(row))
     except NotCanonicalError as error:
         # Only a hand that wrote into the table past `record` makes such a row; it must not stop the rest.
-        log.error("event_has_no_canonical_form", event_id=event_id, reason=str(error))  # noqa: TRY400
+        log.error("event_has_no_canonical_form", event_id=event_id, reason=str(error))  # noqa: TRY400 - the reason says all; a traceback would show the data
     growth.last_id = max(growth.last_id, event_id)
 
 

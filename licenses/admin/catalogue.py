@@ -66,7 +66,7 @@ class CatalogueAdmin(ServiceAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return () if obj is None else self.FIXED
 
-    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         by = {"actor": actors.user(request.user), "at": now()}
         if change:
             given = {name: form.cleaned_data[name] for name in form.changed_data}

@@ -218,7 +218,7 @@ class SigningKeyAdmin(SecondFactorRequired, ReadOnlyAdmin):
     # --- the steps --------------------------------------------------------------------------------
 
     @in_dialog
-    @action(description="Rotate", icon="autorenew", url_path="rotate", permissions=["rotate"])  # type: ignore[untyped-decorator]
+    @action(description="Rotate", icon="autorenew", url_path="rotate", permissions=["rotate"])  # type: ignore[untyped-decorator] # unfold ships no types
     def rotate(self, request: HttpRequest) -> HttpResponse:
         says = (
             "The first step stages a successor: it is published and does not sign yet.",
@@ -232,7 +232,7 @@ class SigningKeyAdmin(SecondFactorRequired, ReadOnlyAdmin):
         )
 
     @in_dialog
-    @action(description="Generate", icon="add", url_path="generate", permissions=["rotate"])  # type: ignore[untyped-decorator]
+    @action(description="Generate", icon="add", url_path="generate", permissions=["rotate"])  # type: ignore[untyped-decorator] # unfold ships no types
     def generate(self, request: HttpRequest) -> HttpResponse:
         says = ("A new key pair is made here and staged: published in the key set, not signing yet.",)
         form = GenerateForm(posted(request))
@@ -246,7 +246,7 @@ class SigningKeyAdmin(SecondFactorRequired, ReadOnlyAdmin):
         )
 
     @in_dialog
-    @action(description="Import PEM", icon="upload", url_path="import", permissions=["rotate"])  # type: ignore[untyped-decorator]
+    @action(description="Import PEM", icon="upload", url_path="import", permissions=["rotate"])  # type: ignore[untyped-decorator] # unfold ships no types
     def import_pem(self, request: HttpRequest) -> HttpResponse:
         says = ("The private key is encrypted at once and never shown again. It is staged, not signing yet.",)
         form = ImportForm(posted(request))
@@ -266,7 +266,7 @@ class SigningKeyAdmin(SecondFactorRequired, ReadOnlyAdmin):
         url_path="activate",
         permissions=["rotate"],
         variant=ActionVariant.PRIMARY,
-    )  # type: ignore[untyped-decorator]
+    )  # type: ignore[untyped-decorator] # unfold ships no types
     def activate(self, request: HttpRequest, object_id: str) -> HttpResponse:
         says = (
             "It signs every new key of its place from now on; the key that did is retired and goes on verifying.",
@@ -292,7 +292,7 @@ class SigningKeyAdmin(SecondFactorRequired, ReadOnlyAdmin):
         url_path="retire",
         permissions=["rotate"],
         variant=ActionVariant.WARNING,
-    )  # type: ignore[untyped-decorator]
+    )  # type: ignore[untyped-decorator] # unfold ships no types
     def retire(self, request: HttpRequest, object_id: str) -> HttpResponse:
         says = (
             "It signs no more and goes on verifying what it signed.",
@@ -312,7 +312,7 @@ class SigningKeyAdmin(SecondFactorRequired, ReadOnlyAdmin):
         url_path="revoke",
         permissions=["rotate"],
         variant=ActionVariant.DANGER,
-    )  # type: ignore[untyped-decorator]
+    )  # type: ignore[untyped-decorator] # unfold ships no types
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
         key, form = self._key(object_id), RevokeKeyForm(posted(request))
         says = (

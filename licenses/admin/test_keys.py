@@ -44,7 +44,7 @@ class TestKeys:
         urls: list[URLPattern] = super().get_urls()  # type: ignore[misc] # mixed into a ModelAdmin
         return [path("test-key/", view, name="licenses_license_test_key"), *urls]
 
-    @action(description="New test key", icon="bolt", url_path="quick", permissions=["quick"])  # type: ignore[untyped-decorator]
+    @action(description="New test key", icon="bolt", url_path="quick", permissions=["quick"])  # type: ignore[untyped-decorator] # unfold ships no types
     def quick(self, request: HttpRequest) -> HttpResponse:
         return self.test_key_view(request)
 

@@ -317,7 +317,7 @@ def _record(
     actor: str,
     at: datetime,
     *,
-    license: str = "",  # noqa: A002
+    license: str = "",  # noqa: A002 - the word of the vocabulary
 ) -> None:
     if row.guard != now.guard or row.guard_since is None:
         row.guard, row.guard_since = now.guard, at

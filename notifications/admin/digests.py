@@ -173,7 +173,7 @@ class DigestAdmin(ServiceAdmin):
             "runs": runs_table(digest),
         }
 
-    def save_model(self, request: HttpRequest, obj: ExpiryDigest, form: Any, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: ExpiryDigest, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         by: dict[str, Any] = {"actor": actors.user(request.user), "at": now()}
         if change:
             saved = digest_update(digest=obj, **form.cleaned_data, **by)

@@ -113,7 +113,7 @@ class DripStepAdmin(ServiceAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return () if obj is None else ("slug", "program")
 
-    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         by: dict[str, Any] = {"actor": actors.user(request.user), "at": now()}
         if change:
             given = {name: form.cleaned_data[name] for name in form.changed_data}

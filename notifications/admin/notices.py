@@ -133,7 +133,7 @@ class NoticePolicyAdmin(ServiceAdmin):
         context = {"policy": policy, **_waiting(policy, at), **(extra_context or {})}
         return super().changeform_view(request, object_id, form_url, context)
 
-    def save_model(self, request: HttpRequest, obj: NoticePolicy, form: Any, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: NoticePolicy, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         saved = notice_policy_update(**form.cleaned_data, actor=actors.user(request.user), at=now())
         vars(obj).update(vars(saved))
 
@@ -204,7 +204,7 @@ class PreviewForm(forms.Form):
     def __init__(self, *args: Any, policy: NoticePolicy, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.policy, self.plan = policy, selectors.plan_of(policy)
-        self.fields["when"].choices = [("", "now"), *((str(s), _step(s)) for s in self.plan.steps)]  # type: ignore[attr-defined]
+        self.fields["when"].choices = [("", "now"), *((str(s), _step(s)) for s in self.plan.steps)]  # type: ignore[attr-defined] # a form knows its fields by name only
 
     def clean_license(self) -> License:
         text = self.cleaned_data["license"].strip()

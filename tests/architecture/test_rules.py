@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -235,6 +236,29 @@ def test_the_rule_lets_pass_what_it_allows(rule):
 )
 def test_every_way_to_read_the_time_is_seen(call):
     assert list(only_the_clock_reads_the_time(ast.parse(call), "a/x.py"))
+
+
+BARE = re.compile(r"# (?:noqa(?:: [A-Z0-9, ]+)?|type: ignore(?:\[[a-z, -]+\])?)\s*$")
+
+
+def test_a_reason_stands_beside_whatever_a_checker_is_told_to_ignore():
+    """Conventions: of a line that goes past a linter or the type checker one can read why."""
+    bare = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for room in ROOMS
+        for path in sorted((ROOT / room).rglob("*.py"))
+        if "migrations" not in path.parts
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if BARE.search(line)
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize("comment", ["noqa", "noqa: A002", "type: ignore", "type: ignore[no-any-return]"])
+def test_a_bare_comment_is_seen(comment):
+    assert BARE.search(f"x = 1  # {comment}")
+    assert not BARE.search(f"x = 1  # {comment} - the reason")
+    assert not BARE.search(f"x = 1  # {comment} # the reason")
 
 
 def test_a_task_of_another_room_s_name_is_seen():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from config.settings import *  # noqa: F403 - the product as it is
 
 INSTALLED_APPS = [
-    *INSTALLED_APPS,  # noqa: F405
+    *INSTALLED_APPS,  # noqa: F405 - of the star above
     "tests.bench.floor.FloorConfig",
     "tests.bench.signals_floor.SignalsFloorConfig",
     "tests.bench.billing_floor.BillingFloorConfig",

@@ -17,13 +17,13 @@ from django.urls import path
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 django.setup()
 
-from celery.signals import task_postrun  # noqa: E402
-from django.conf import settings  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-from django.test import Client  # noqa: E402
+from celery.signals import task_postrun  # noqa: E402 - once Django is set up
+from django.conf import settings  # noqa: E402 - once Django is set up
+from django.core.management import call_command  # noqa: E402 - once Django is set up
+from django.test import Client  # noqa: E402 - once Django is set up
 
-from config.celery import app  # noqa: E402
-from config.kit.enqueue import enqueue  # noqa: E402
+from config.celery import app  # noqa: E402 - once Django is set up
+from config.kit.enqueue import enqueue  # noqa: E402 - once Django is set up
 
 
 def view(_request: HttpRequest) -> HttpResponse:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from licenses.domain.periods import PeriodError, RenewalAnchor, add_months, add_term, renewal_end
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-instants = st.datetimes(datetime(1980, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+instants = st.datetimes(datetime(1980, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants bounds without a zone
 
 
 def at(year, month, day, hour=12):
