@@ -34,8 +34,9 @@ PARAMETER = OpenApiParameter(
         "A text of your choice, such as a UUID, 1 to 255 visible ASCII characters. Sent again with the same "
         "body it gives the first answer, with the header `Idempotency-Replayed: true`; with another body 422 "
         "`idempotency_key_reused`; while the first call runs 409 `idempotency_in_progress`; for a credential that "
-        "sees fewer groups than it did then 403 `idempotency_other_groups`. Refusals are not "
-        "kept: after one, the same key may be used for the corrected request."
+        "sees fewer groups than it did then 403 `idempotency_other_groups`. The whole answer is kept for it, sealed, "
+        "for 24 hours, a license text or a token in it too. Refusals are not kept: after one, the same key may be "
+        "used for the corrected request."
     ),
 )
 

@@ -90,7 +90,10 @@ class ApiKeyOutput(serializers.ModelSerializer[ApiKey]):
 class ApiKeyCreated(ApiKeyOutput):
     """The one answer that holds the token."""
 
-    token = serializers.CharField(read_only=True, help_text="Shown this once.")
+    token = serializers.CharField(
+        read_only=True,
+        help_text="Shown this once, and again to a repetition under the same `Idempotency-Key`.",
+    )
 
     class Meta(ApiKeyOutput.Meta):
         fields = [*ApiKeyOutput.Meta.fields, "token"]

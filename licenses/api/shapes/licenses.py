@@ -34,7 +34,11 @@ class Writing(Input):
         choices=choices(Format), required=False, help_text="Default: the product's own."
     )
     persist = Flag(
-        required=False, help_text="false: the text is in this answer only; its record and hash stay."
+        required=False,
+        help_text=(
+            "false: the text is in this answer only; its record and hash stay. With an `Idempotency-Key` the whole "
+            "answer is kept, sealed, for as long as it can be repeated (24 hours)."
+        ),
     )
 
 

@@ -26,7 +26,9 @@ class EnsureInput(Input):
     exp = InstantOrEpoch(required=False, allow_null=True, help_text="Default: the plan's term from now.")
     managedProducts = Whole(required=False)  # noqa: N815 - as above
     priceLocked = Flag(required=False, help_text="Taken for compatibility; a license carries no price.")  # noqa: N815 - as above
-    persist = Flag(required=False, help_text="false: the text is in this answer only.")
+    persist = Flag(
+        required=False, help_text="false: the text is not kept, but for an answer under an `Idempotency-Key`."
+    )
 
 
 class GroupLicenseOutput(serializers.Serializer[License]):
