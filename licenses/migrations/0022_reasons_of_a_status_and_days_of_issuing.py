@@ -22,7 +22,7 @@ def keep(apps, _editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('licenses', '0020_what_the_master_said'),
+        ('licenses', '0021_protect_every_key'),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('licenses', '0020_what_the_master_said'),
+        ('licenses', '0022_reasons_of_a_status_and_days_of_issuing'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
