@@ -85,6 +85,8 @@ def test_elsewhere_there_is_nothing_to_make(make_account):
 
 def test_every_index_is_known_to_a_process_that_has_searched_nothing():
     """A migration without checks imports no admin, and must make them all the same."""
-    code = "import django; django.setup(); from config.kit.trigrams import indexes_registered as r; print(*r())"
+    code = (
+        "import django; django.setup(); from config.kit.trigrams import indexes_registered as r; print(*r())"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert set(out.split()) >= NAMES | {"person_search", "message_search", "trial_search"}
