@@ -331,7 +331,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "IssuanceChannel": "licenses.models.issuances.Channel",
         "ReleaseChannel": "licenses.api.schema.RELEASE_CHANNELS",
         "SelfLicenseOutcome": "licenses.api.schema.OWN_OUTCOMES",
-        **({"TaskStatus": "crm.api.shapes.TASK_STATUSES"} if read("CRM") else {}),
+        **(
+            {"TaskStatus": "crm.api.shapes.TASK_STATUSES", "PersonOrigin": "crm.api.shapes.PERSON_ORIGINS"}
+            if read("CRM")
+            else {}
+        ),
     },
     # Swagger's own page would ask validator.swagger.io about the document
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},

@@ -8,13 +8,13 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.kit.api.serializers import Input
-from crm.domain.words import Consent, TaskStatus
+from crm.domain.words import Consent, Origin, TaskStatus
 from crm.models import Person, Task
 from licenses.api.fields import Text
 from licenses.models.catalogue import choices
 
 MOST_TOUCHES = 50
-TASK_STATUSES = choices(TaskStatus)
+TASK_STATUSES, PERSON_ORIGINS = choices(TaskStatus), choices(Origin)
 """For drf-spectacular's ENUM_NAME_OVERRIDES."""
 
 
