@@ -57,14 +57,14 @@ def test_outside_a_transaction_nothing_is_recorded(at):
     ],
 )
 def test_an_unfit_event_is_refused(at, change):
-    with pytest.raises(InvalidEvent):
+    with pytest.raises(InvalidEvent), transaction.atomic():
         record(**({**GOOD, "at": at} | change))
     assert not Event.objects.exists()
 
 
 def test_many_events_are_written_a_thousand_a_query(at, django_assert_max_num_queries):
     events = (NewEvent(**(GOOD | {"subject": f"license:L-{n}"}), at=at) for n in range(1500))
-    with django_assert_max_num_queries(20):  # SQLite takes 999 values a statement
+    with transaction.atomic(), django_assert_max_num_queries(20):  # SQLite takes 999 values a statement
         assert record_many(events) == 1500
     assert Event.objects.count() == 1500
 

@@ -35,8 +35,8 @@ def test_what_is_not_there_stands_as_it_is(db, thing):
 def test_the_history_shows_the_names(root, queue, at):
     message = queue(stream="notice")
     type(message).objects.filter(pk=message.pk).update(state="failed")
-    message_unsubscribe(message=message, at=at)
     message_resend(message=message, actor="user:1", at=at)
+    message_unsubscribe(message=message, at=at)
     text = root.get(reverse("admin:history_event_changelist")).content.decode()
     assert "the recipient" in text
     assert "mail: License" in text

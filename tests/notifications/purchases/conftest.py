@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import transaction
 
 from tests.billing.money import *  # noqa: F403 - mail about payments
 from tests.licenses.conftest import *  # noqa: F403 - and licenses
@@ -22,14 +23,15 @@ def tell(db, at):
 
     def happen(row, kind="payment.settled", **data):
         subject = f"payment:{row.uid}" if hasattr(row, "uid") else f"subscription:{row.stripe_id}"
-        record(
-            kind=kind,
-            subject=subject,
-            account=row.account.customer_id,
-            actor="system:stripe",
-            data=data,
-            at=at,
-        )
+        with transaction.atomic():
+            record(
+                kind=kind,
+                subject=subject,
+                account=row.account.customer_id,
+                actor="system:stripe",
+                data=data,
+                at=at,
+            )
         read()
 
     return happen
