@@ -33,7 +33,7 @@ DESCRIPTIONS: dict[str, str] = {
     BILLING: "Keeps offers, coupons and payments, renews, suspends and reinstates licenses, keeps accounts. Reads no "
     "key.",
     SUPPORT: "Looks everything up, reads keys and history, sends mail again. Changes no license.",
-    SALES: "Keeps accounts, runs trials and makes test keys. Reads no key.",
+    SALES: "Keeps accounts, runs trials and makes test keys. Reads no other key.",
     CUSTOMER_SUCCESS: "Keeps accounts, trials, installations, digests and mail. Makes no license.",
     EVIDENCE_APPROVER: "Sees accounts, licenses, trials and history, and approves evidence.",
     AUDITOR: "Sees everything, changes nothing, reads no key.",

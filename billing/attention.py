@@ -126,7 +126,7 @@ def _end(key: str, *, actor: str, at: datetime) -> str:
     if row is None:
         raise NotFound
     subscription_end(subscription=row, actor=actor, at=at)
-    return "It ends with the period that is paid; Stripe charges nothing more."
+    return "It is ended; Stripe charges nothing more."
 
 
 CHARGING = Source(

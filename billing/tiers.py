@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from billing.domain.changes import ChangeQuote, Period, Tier, TierRule, broken_rules, change_quote
-from billing.domain.enums import OfferType, SubscriptionState, TierChangeState
+from billing.domain.enums import Duration, OfferType, SubscriptionState, TierChangeState
 from billing.models import Offer, Subscription, TierChange
 from billing.selectors.catalogue import SELLABLE
 from billing.selectors.orders import subscription_of
@@ -122,12 +122,32 @@ def _price(
 ) -> tuple[int, str]:
     """The price of the present plan: as frozen with its subscription, else by the catalogue (C28)."""
     if cycle is not None:
-        return cycle.amount_minor, cycle.currency
+        return list_price(cycle), cycle.currency
     if offer is not None:
         return quote_of(offer, managed_products=seats_of(offer, seats)).total_minor, offer.currency
     if license_.plan.price_override_minor is None:
         raise TierUnpriced
     return license_.plan.price_override_minor, wanted.currency
+
+
+def list_price(cycle: Subscription) -> int:
+    """What a period of a cycle costs at Stripe, in minor units: before a discount that Stripe takes off itself."""
+    checkout = cycle.checkout
+    if checkout is None or not checkout.params.get("discounts"):
+        return cycle.amount_minor
+    if cycle.amount_minor != checkout.amount_minor:  # a change of tier has priced it anew
+        return quote_of(cycle.offer, managed_products=cycle.managed_products).total_minor
+    lines = checkout.params["line_items"]
+    return int(sum(line["quantity"] * line["price_data"]["unit_amount"] for line in lines))
+
+
+def discounted(cycle: Subscription, offer: Offer) -> int:
+    """What a period of an offer costs a cycle, in minor units: less what Stripe takes off for ever."""
+    checkout = cycle.checkout
+    lasting = checkout.coupon if checkout is not None and checkout.params.get("discounts") else None
+    if lasting is not None and lasting.duration != Duration.FOREVER:
+        lasting = None
+    return quote_of(offer, managed_products=cycle.managed_products, coupon=lasting).total_minor
 
 
 def _period(

@@ -13,7 +13,7 @@ from django.db.models.functions import Lower
 from accounts.models import Account
 from accounts.selectors import customer_ids_of
 from accounts.timelines import Line, source_named, sources_for
-from billing.models import Fulfilment, Payment, Subscription
+from billing.models import Checkout, Fulfilment, Payment, Subscription
 from config.kit.display import page_of
 from config.kit.ids import license_id
 from crm.models import Person, PersonNote
@@ -111,13 +111,18 @@ def _subjects(person: Person) -> Iterator[str]:
 
 def _paid(person: Person, spelled: list[str]) -> Iterator[str]:
     """Payments by any spelling of an address, as the order or Stripe has it, or for a license of the person; and the
-    cycles that they belong to.
+    cycles that they belong to. Each way has an index of its own, so none reads all payments.
     """
     licenses = list(person.licenses.order_by("-pk").values_list("license", flat=True)[:MOST])
-    rows = Payment.objects.annotate(by=Lower("customer_email"), ordered_by=Lower("checkout__email"))
-    mine = Q(by__in=spelled) | Q(ordered_by__in=spelled) | Q(pk__in=_for(licenses))
+    by_stripe = Payment.objects.annotate(by=Lower("customer_email")).filter(by__in=spelled)
+    orders = Checkout.objects.annotate(by=Lower("email")).filter(by__in=spelled).order_by("-pk")
+    by_order = Payment.objects.filter(checkout__in=list(orders.values_list("pk", flat=True)[:MOST]))
+    found = set(_for(licenses).values_list("payment", flat=True)[:MOST])
+    for rows in (by_stripe, by_order):
+        found |= set(rows.order_by("-pk").values_list("pk", flat=True)[:MOST])
     cycles = set[int]()
-    for uid, cycle in rows.filter(mine).order_by("-pk").values_list("uid", "subscription")[:MOST]:
+    newest = Payment.objects.filter(pk__in=sorted(found)).order_by("-pk")
+    for uid, cycle in newest.values_list("uid", "subscription")[:MOST]:
         yield f"payment:{uid}"
         cycles |= {cycle} - {None}
     of_mine = Subscription.objects.filter(Q(pk__in=cycles) | Q(license__in=licenses)).order_by("-pk")
@@ -125,8 +130,8 @@ def _paid(person: Person, spelled: list[str]) -> Iterator[str]:
         yield f"subscription:{stripe_id}"
 
 
-def _for(licenses: list[int]) -> QuerySet[Any]:
-    return Fulfilment.objects.filter(license__in=licenses).values("payment")
+def _for(licenses: list[int]) -> QuerySet[Fulfilment]:
+    return Fulfilment.objects.filter(license__in=licenses).order_by("-pk")
 
 
 def _spelled(person: Person) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 
 from config.kit import clock
 from config.kit.errors import Forbidden, Refusal
@@ -101,9 +101,18 @@ def _most_plans() -> int:
     return next(iter(counts.values_list("number", flat=True)[:1]), 0)
 
 
-# of products all but the one by which a master licenses Signet itself: it is needed to lift the cap
+def own_products() -> QuerySet[Product]:
+    """Products of the audience of Signet's own licenses."""
+    return Product.objects.filter(audience=settings.SELF_LICENSE_PRODUCT)
+
+
+def _products() -> int:
+    """All but the one by which a master licenses Signet itself: it is needed to lift the cap."""
+    return Product.objects.count() - int(own_products().exists())
+
+
 _counters: dict[Cap, Counter] = {
-    Cap.PRODUCTS: lambda: Product.objects.exclude(audience=settings.SELF_LICENSE_PRODUCT).count(),
+    Cap.PRODUCTS: _products,
     Cap.PLANS: _most_plans,
     Cap.RECURRING: lambda: Plan.objects.filter(recurring=True).count(),
 }

@@ -55,10 +55,10 @@ def subscription_change(
 
 
 def subscription_end(merchant: MerchantProfile, subscription_id: str, *, key: str) -> SubscriptionFacts:
-    """Have a subscription end with the cycle that is paid."""
+    """Have a subscription end at once. Stripe then stops collecting its open invoices by itself, too."""
     with asking():
-        answer = client_of(merchant).v1.subscriptions.update(
-            named(subscription_id), {"cancel_at_period_end": True}, {"idempotency_key": key}
+        answer = client_of(merchant).v1.subscriptions.cancel(
+            named(subscription_id), {}, {"idempotency_key": key}
         )
         return shapes.subscription_of(plain(answer))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 
 from accounts.models import Account
 from billing.domain.enums import (
@@ -92,6 +93,8 @@ class Checkout(models.Model):
             models.Index(fields=["subscription_ref"], name="checkout_subscription"),
             # the reaper
             models.Index(fields=["state", "expires_at"], name="checkout_due"),
+            # the orders of a person, however the address is spelled
+            models.Index(Lower("email"), name="checkout_email"),
         ]
         permissions = [
             ("manage_catalogue", "Can edit offers, coupons and merchant profiles"),
@@ -204,6 +207,8 @@ class Payment(models.Model):
             models.Index(fields=["offer", "-paid_at"], name="payment_offer"),
             models.Index(fields=["intent_ref"], name="payment_intent"),
             models.Index(fields=["invoice_ref"], name="payment_invoice"),
+            # the payments of a person, however the address is spelled
+            models.Index(Lower("customer_email"), name="payment_email"),
         ]
 
     def __str__(self) -> str:

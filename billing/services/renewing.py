@@ -121,7 +121,7 @@ def _renewed(
                     license_lock(license_)
                 if payment_of(invoice.id) is None:
                     # first: the invoice was drawn at the price of a change that waited for it
-                    _change_tiers(licenses, actor, at)
+                    _change_tiers(licenses, invoice, actor, at)
                 held = locked(Subscription.objects.select_related("account", "offer").filter(pk=row.pk)).get()
                 return _renew(held, invoice, actor, at)
         except IntegrityError:
@@ -159,11 +159,17 @@ def _renew(
     return payment, refused
 
 
-def _change_tiers(licenses: Iterable[License], actor: str, at: datetime) -> None:
-    """Apply what waits for this renewal; a license that has ended says so when it is renewed."""
+def _change_tiers(licenses: Iterable[License], invoice: InvoiceFacts, actor: str, at: datetime) -> None:
+    """Apply what waits for this renewal; a license that has ended says so when it is renewed.
+
+    An invoice without a period, as one that only evens something out, renews nothing.
+    """
+    line = period_line(invoice)
+    if line is None or line.period_start is None:
+        return
     for license_ in licenses:
         with suppress(*ENDED):
-            scheduled_apply(license=license_, actor=actor, at=at)
+            scheduled_apply(license=license_, period_start=line.period_start, actor=actor, at=at)
 
 
 def licenses_of(row: Subscription) -> list[License]:

@@ -12,6 +12,7 @@ from billing.domain.enums import OfferType, TierChangeState
 from billing.models import Offer, Subscription, TierChange
 from billing.orders import price_data
 from billing.terms import quote_of
+from billing.tiers import list_price
 from config.kit.errors import Refusal
 
 log = structlog.get_logger(__name__)
@@ -71,7 +72,7 @@ def _price(offer: Offer, cycle: Subscription, key: str, *, given_up: bool) -> st
 
     What a checkout described inline is no product that can be sold again.
     """
-    amount = cycle.amount_minor
+    amount = list_price(cycle)
     if not given_up:
         amount = quote_of(offer, managed_products=cycle.managed_products).total_minor
     recurring = {"interval": offer.interval, "interval_count": offer.interval_count}

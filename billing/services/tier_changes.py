@@ -16,8 +16,8 @@ from billing.domain.enums import Purpose, SubscriptionState, TierChangeState
 from billing.models import Fulfilment, Subscription, TierChange
 from billing.selectors.orders import subscription_of
 from billing.services.reservations import record_change
-from billing.terms import quote_of
 from billing.tier_errors import TierChangeOver
+from billing.tiers import discounted
 from config.kit.enqueue import enqueue
 from config.kit.errors import Refusal
 from config.kit.locks import locked
@@ -68,9 +68,20 @@ def tier_change_apply(*, change: TierChange, at: datetime, actor: str) -> TierCh
     return row
 
 
-def scheduled_apply(*, license: License, actor: str, at: datetime) -> TierChange | None:  # noqa: A002 - the word of the vocabulary
-    """At a renewal: apply the change that waits for it, if one does (C29). In the caller's transaction."""
-    rows = TierChange.objects.filter(license=license, state=TierChangeState.SCHEDULED)
+def scheduled_apply(
+    *,
+    license: License,  # noqa: A002 - the word of the vocabulary
+    period_start: datetime,
+    actor: str,
+    at: datetime,
+) -> TierChange | None:
+    """At a renewal: apply the change that waits for it, if one does (C29). In the caller's transaction.
+
+    `period_start` is of the period that is paid: one that began before the change was asked for is an earlier one.
+    """
+    rows = TierChange.objects.filter(
+        license=license, state=TierChangeState.SCHEDULED, created_at__lte=period_start
+    )
     change = rows.select_related("license").order_by("pk").first()
     return None if change is None else tier_change_apply(change=change, at=at, actor=actor)
 
@@ -205,8 +216,7 @@ def _reprice(change: TierChange, license_: License) -> Subscription | None:
         return None
     row = locked(Subscription.objects.filter(pk=found.pk)).get()
     change.moved["cycle"] = {"offer": row.offer_id, "amount_minor": row.amount_minor}
-    amount = quote_of(change.to_offer, managed_products=row.managed_products).total_minor
-    return _priced(row, change.to_offer.pk, amount)
+    return _priced(row, change.to_offer.pk, discounted(row, change.to_offer))
 
 
 def _reprice_back(change: TierChange, cycle: Subscription, at: datetime) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -102,4 +103,5 @@ def _unsync(ids: list[int]) -> None:
 def links_expire() -> int:
     """Drop what a batch under way wrote down of people who were erased meanwhile; return how many."""
     there = Person.objects.filter(pk=OuterRef("object_id"))
-    return CrmLink.objects.filter(~Exists(there), kind=ObjectKind.PERSON).delete()[0]
+    kept: tuple[Any, ...] = (CrmLink, SyncJob, SyncConflict)
+    return sum(model.objects.filter(~Exists(there), kind=ObjectKind.PERSON).delete()[0] for model in kept)

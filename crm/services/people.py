@@ -49,15 +49,17 @@ def person_know(
     company: str = "",
     account: Account | None,
     origin: Origin,
+    given_at: datetime | None = None,
     happened_at: datetime,
     at: datetime,
 ) -> Person | None:
     """The person of an address, made if need be; blanks are filled, nothing that is known is overwritten, nor filled
-    what somebody emptied since it happened. None: whoever had the address then is erased.
+    what somebody emptied since it happened. None: whoever had the address then is erased; `given_at` is when it was
+    given, where that was earlier.
 
     Known since it happened, so that reading history again gives the same person.
     """
-    former = former_address(address.canonical, happened_at)
+    former = former_address(address.canonical, given_at or happened_at)
     if former is not None and former.person is None:
         return None
     given = {"name": name[:150], "company": company[:200], "account": account, "email": address.typed}

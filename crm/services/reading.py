@@ -74,7 +74,10 @@ def _trial_lead(event: Event, at: datetime) -> None:
 
 def _known_by_request(row: TrialRequest, happened_at: datetime, at: datetime) -> None:
     account = row.account
-    person = _know(row.email, account, Origin.TRIAL, happened_at, at, name=row.name, company=row.company)
+    person = _know(
+        row.email, account, Origin.TRIAL, happened_at, at, given_at=row.created_at, name=row.name,
+        company=row.company,
+    )  # fmt: skip
     if person is None:
         return
     told = {"first": row.first_touch, "last": row.last_touch}
@@ -100,12 +103,18 @@ def _touch(told: Mapping[str, object], else_at: datetime) -> Touch | None:
 
 
 def _buyer(event: Event, at: datetime) -> None:
-    rows = Payment.objects.select_related("account", "checkout")
+    rows = Payment.objects.select_related("account", "checkout", "subscription")
     row = rows.filter(uid=UUID(_id(event))).first()
     if row is None:
         return
+    began = row.checkout.created_at if row.checkout else None
+    if row.subscription is not None:  # a renewal is of who ordered then
+        began = row.subscription.started_at
     email = row.customer_email or (row.checkout.email if row.checkout else "")
-    person = _know(email, row.account, Origin.PURCHASE, event.at, at, name=row.customer_name)
+    person = _know(
+        email, row.account, Origin.PURCHASE, event.at, at, given_at=began,
+        name=row.customer_name,
+    )  # fmt: skip
     if person is None:
         return
     if row.checkout is not None:
@@ -142,9 +151,22 @@ def _looks_after(account: Account, licenses: Iterable[License], event: Event, at
     """The address that an account gives for itself; not before it was given."""
     if account.kind == Account.Kind.INTERNAL or not account.email or _addressed_later(account, event):
         return
-    person = _know(account.email, account.merged_into or account, Origin.ACCOUNT, event.at, at)
+    owner = account.merged_into or account
+    given_at = _addressed_at(account, event)
+    person = _know(account.email, owner, Origin.ACCOUNT, event.at, at, given_at=given_at)
     if person is not None and person_link(person=person, licenses=licenses, at=at):
         people_refresh(people=[person.pk], at=at)
+
+
+def _addressed_at(account: Account, event: Event) -> datetime:
+    """When the account got the address that it had at an event."""
+    told = Event.objects.filter(
+        kind__in=(Kind.ACCOUNT_CHANGED, Kind.ACCOUNT_MERGED),
+        subject=f"account:{account.customer_id}",
+        pk__lte=event.pk,
+    )
+    changes = told.order_by("-pk").values_list("at", "data")
+    return next((at for at, data in changes if "email" in data.get("fields", ())), account.created_at)
 
 
 def _addressed_later(account: Account, event: Event) -> bool:
@@ -197,6 +219,7 @@ def _know(
     happened_at: datetime,
     at: datetime,
     *,
+    given_at: datetime | None = None,
     name: str = "",
     company: str = "",
 ) -> Person | None:
@@ -206,7 +229,7 @@ def _know(
     except AddressError:
         return None
     return person_know(
-        address=address, name=name, company=company, account=account, origin=origin,
+        address=address, name=name, company=company, account=account, origin=origin, given_at=given_at,
         happened_at=happened_at, at=at,
     )  # fmt: skip
 

@@ -210,7 +210,8 @@ def connection_detect(*, connection: Connection, actor: str, pace: Pace) -> Conn
         }
         row.detected_at = at
         row.cursor = row.cursor if row.mapping == before else {}
-        if isinstance(named, str) and not row.workspace:  # what does not say it costs the check alone
+        # what does not say it costs the check alone; with records linked, theirs is the workspace that counts
+        if isinstance(named, str) and not (row.workspace and row.links.exists()):
             row.workspace = named
         row.save(update_fields=["remote", "mapping", "detected_at", "cursor", "workspace"])
         _record(Kind.CRM_CONNECTION_CHANGED, row, actor, at, fields=["mapping"], cause="detected")

@@ -187,13 +187,17 @@ def _issue(asked: Asked, form: IssueForm) -> Issued:
     )  # fmt: skip
 
 
+LONGEST_SEEN = 19
+"""Digits of the largest primary key."""
+
+
 def _shown_key(asked: Asked) -> int:
     newest = latest_issuance(asked.row)
     return 0 if newest is None else newest.pk
 
 
 def _seen_key(asked: Asked) -> int | None:
-    return int(asked.seen) if asked.seen.isdecimal() else None
+    return int(asked.seen) if asked.seen.isdecimal() and len(asked.seen) <= LONGEST_SEEN else None
 
 
 def _issue_says(asked: Asked) -> tuple[str, ...]:

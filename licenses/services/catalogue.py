@@ -17,7 +17,7 @@ from licenses.domain.entitlements import EntitlementError, parse
 from licenses.domain.enums import Kind
 from licenses.domain.plans import PlanTerms, plan_problems
 from licenses.domain.tier_caps import Cap
-from licenses.gates import cap_require, catalogue_guard
+from licenses.gates import cap_require, catalogue_guard, own_license_lock, own_products
 from licenses.models import License, Plan, Preset, Product
 from licenses.services.issuing import license_draft
 from licenses.services.row_writing import full_clean, known_fields, name_problems, row_assign, row_save
@@ -47,7 +47,7 @@ PRESET_TYPES = {
 def product_create(*, actor: str, at: datetime, **fields: Any) -> Product:
     """Create a product; `audience` and `slug` default to the product key.
 
-    The one by which Signet itself is licensed needs no room. Raises Invalid, Exists, TierCap (402, C10),
+    The first by which Signet itself is licensed needs no room. Raises Invalid, Exists, TierCap (402, C10),
     CatalogueGuarded (403, E27), as everything here does.
     """
     catalogue_guard(at)
@@ -55,7 +55,9 @@ def product_create(*, actor: str, at: datetime, **fields: Any) -> Product:
     product = Product(**known_fields({"slug": key, "audience": key, **fields}, PRODUCT_FIELDS), created_at=at)
     _check_product(product)
     with transaction.atomic():
-        if product.audience != settings.SELF_LICENSE_PRODUCT:
+        if product.audience == settings.SELF_LICENSE_PRODUCT:
+            own_license_lock()
+        if product.audience != settings.SELF_LICENSE_PRODUCT or own_products().exists():
             cap_require(Cap.PRODUCTS, at=at)
         row_save(product, ("slug", "product_key"))
         _record("product.created", f"product:{product.product_key}", {"active": product.active}, actor, at)

@@ -86,7 +86,8 @@ def _says(asked: Asked) -> list[str]:
 
 def _held_back(asked: Asked) -> list[str]:
     """The customer's address, and the one that was just typed, as far as they are not written to."""
-    addresses = {asked.row.account.email, asked.request.POST.get("to", "").strip()} - {""}
+    typed = asked.request.POST.get("to", "").strip()
+    addresses = {asked.row.account.email, typed if typed.isprintable() else ""} - {""}
     stops = ((address, suppression_of(address, Stream.TRANSACTIONAL)) for address in sorted(addresses))
     return [
         f"{address} is not written to ({stop.get_reason_display()}): mail to it is held back. "

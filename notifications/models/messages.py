@@ -87,6 +87,12 @@ class Message(models.Model):
             models.Index(fields=["recipient", "-id"], name="message_recipient"),
             # the list under one state, and what failed
             models.Index(fields=["state", "-id"], name="message_state"),
+            # owed mail that was held back: few of the many that are
+            models.Index(
+                fields=["-id"],
+                name="message_held_back",
+                condition=Q(state="suppressed") & (Q(stream="transactional") | Q(resent_from__isnull=False)),
+            ),
         ]
         permissions = [("resend_message", "Can resend mail and lift suppressions")]
 

@@ -38,7 +38,10 @@ def message_send(*, pk: int, at: datetime) -> str:
     if stopped is not None:
         return _settle(message, State.SUPPRESSED, stopped.get_reason_display(), at)
     try:
-        receipt = transmit(message, parts_unseal(bytes(message.parts)))
+        parts = parts_unseal(bytes(message.parts))
+        if parts.erased:
+            return _settle(message, State.FAILED, "Its key was erased before it could be sent.", at)
+        receipt = transmit(message, parts)
     except SealingKeyMissing as missing:
         return _failed(message, SendFailed(missing.detail), at)
     except SendFailed as failure:

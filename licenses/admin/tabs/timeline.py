@@ -115,13 +115,14 @@ def _entries(request: HttpRequest, row: License, places: list[tuple[datetime, st
     notes = LicenseNote.objects.select_related("author").in_bulk(
         [key for _, table, key in places if table == "note"]
     )
-    names = {actor: name.text for actor, name in names_of(event.actor for event in events.values()).items()}
+    actors_told = [*(event.actor for event in events.values()), *(note.written_by for note in notes.values())]
+    names = {actor: name.text for actor, name in names_of(filter(None, actors_told)).items()}
     names[f"license:{row.public_id}"] = "A deployment of it"
     reasons = _reasons(row) if events else {}
     found: list[Entry] = []
     for _, table, key in reversed(places):
         if table == "note":
-            found.append(_of_note(notes[key], request))
+            found.append(_of_note(notes[key], names, request))
         elif (
             (event := events[key]).kind == "posture.changed" and found and _same_act(event, found[-1], names)
         ):
@@ -154,10 +155,10 @@ def _of_event(event: Event, by: str, reasons: dict[str, str]) -> Entry:
     return Entry(event.at, by, what, page_of(event), TONES.get(event.kind, ""), linked(text) if text else "")
 
 
-def _of_note(row: LicenseNote, request: HttpRequest) -> Entry:
+def _of_note(row: LicenseNote, names: dict[str, str], request: HttpRequest) -> Entry:
     own = row.author_id == request.user.pk and _may(request, WRITE)
     what = "Note" if row.edited_at is None else "Note, changed later"
-    by = str(row.author) if row.author else names_of([row.written_by])[row.written_by].text
+    by = str(row.author) if row.author else names[row.written_by]
     return Entry(row.created_at, by, what, text=linked(row.text), note=row, own=own)
 
 

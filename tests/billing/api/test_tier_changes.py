@@ -11,6 +11,7 @@ from billing.models import Checkout, Subscription, TierChange
 from billing.services import tier_orders
 from billing.services.reaping import checkouts_reap
 from billing.services.settling import payment_settle
+from billing.services.syncing import catalogue_sync
 from billing.services.telling import tier_changes_tell
 from billing.services.tier_changes import scheduled_apply, scheduled_sweep, tier_change_apply
 from billing.services.tier_orders import tier_change_force
@@ -61,8 +62,9 @@ def perpetual(make_offer, team, big):
 def buy(shop, stripe, merchant, clock):
     """Return a buyer: `buy(offer)` is the license of a paid order."""
 
-    def make(offer) -> License:
-        session = shop.post(URL, {"lookup_key": offer.lookup_key, "managed_products": 5}).json()["session_id"]
+    def make(offer, **said) -> License:
+        body = {"lookup_key": offer.lookup_key, "managed_products": 5, **said}
+        session = shop.post(URL, body).json()["session_id"]
         settle(session, stripe, merchant, clock.at)
         return License.objects.latest("pk")
 
@@ -293,12 +295,14 @@ def test_a_downgrade_waits_for_the_renewal_and_is_applied_with_it(shop, buy, off
     assert gateway.subscription_read(merchant, cycle.stripe_id).unit_amount_minor == 10_000
     assert stripe.advance(cycle.stripe_id)["amount_paid"] == 10_000
 
-    assert scheduled_apply(license=row, at=clock.at, **BY).state == "applied"
+    earlier, begins = clock.at - timedelta(days=1), {"period_start": cycle.period_end}
+    assert scheduled_apply(license=row, period_start=earlier, at=clock.at, **BY) is None
+    assert scheduled_apply(license=row, **begins, at=clock.at, **BY).state == "applied"
     row.refresh_from_db()
     assert (row.plan_code, row.entitlements, row.nodes) == ("team", {"audit": True}, 2)
     cycle.refresh_from_db()
     assert (cycle.offer.slug, cycle.amount_minor) == ("team", 10_000)
-    assert scheduled_apply(license=row, at=clock.at, **BY) is None
+    assert scheduled_apply(license=row, **begins, at=clock.at, **BY) is None
 
 
 def test_without_a_subscription_a_downgrade_is_made_when_the_period_ends(
@@ -422,3 +426,29 @@ def test_a_guard_refuses_buyers_and_staff_alike(shop, buy, offers, big, clock, m
     assert (answer.status_code, answer.json()["code"]) == (409, "self_license_tier")
     with pytest.raises(SelfLicenseTier):
         tier_change_force(license=row, plan=big, at=clock.at, **BY)
+
+
+@pytest.mark.parametrize("reverts", [False, True])
+def test_a_discount_that_stands_at_stripe_for_ever_is_taken_off_once(
+    shop, buy, offers, make_coupon, merchant, clock, stripe, reverts
+):
+    """C28, C29: Stripe is told prices before its discount; ours, and what a change costs, are after it."""
+    low, top = offers[:2]
+    make_coupon("EVER", offers=[low, top], percent_bps=2_500, duration="forever")
+    catalogue_sync(actor="cli:test", at=clock.at)
+    row = buy(top, coupon="EVER")
+    cycle = Subscription.objects.get()
+    assert cycle.amount_minor == 22_500
+    uid = shop.post(path(row), {"plan": "team"}).json()["tier_change"]
+    tier_changes_tell(at=clock.at)
+    assert gateway.subscription_read(merchant, cycle.stripe_id).unit_amount_minor == 10_000
+    if reverts:
+        shop.post(f"/api/v1/tier-changes/{uid}/cancel")
+        tier_changes_tell(at=clock.at)
+        assert gateway.subscription_read(merchant, cycle.stripe_id).unit_amount_minor == 30_000
+        assert stripe.advance(cycle.stripe_id)["amount_paid"] == 22_500
+    else:
+        assert stripe.advance(cycle.stripe_id)["amount_paid"] == 7_500
+        scheduled_apply(license=row, period_start=cycle.period_end, at=clock.at, **BY)
+        cycle.refresh_from_db()
+        assert cycle.amount_minor == 7_500

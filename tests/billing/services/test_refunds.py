@@ -9,8 +9,9 @@ from config.kit.attention import sources
 from config.kit.errors import NotFound
 from history.models import Event
 from licenses.models import License
-from licenses.services.lifecycle import license_suspend
+from licenses.services.lifecycle import license_revoke, license_suspend
 from tests.billing.buying import kinds, states
+from tests.stripe_double.driver import Refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -180,12 +181,27 @@ def test_a_cycle_that_charges_for_a_revoked_license_is_ended_by_a_person(shop, o
     source = next(source for source in sources() if source.name == "stripe-charging")
     source.retry(problem.key, actor="user:7", at=shop.now)
     cycle = Subscription.objects.get()
-    assert (cycle.state, cycle.cancel_at_period_end) == ("cancelled", True)
+    assert (cycle.state, cycle.stripe_status) == ("cancelled", "canceled")
     assert Event.objects.get(kind="subscription.changed").actor == "user:7"
     assert problems("stripe-charging", shop.now) == []
     with pytest.raises(NotFound):
         source.retry(problem.key, actor="user:7", at=shop.now)
     shop.stand(cycle.period_end)
-    shop.stripe.advance(cycle.stripe_id)
+    with pytest.raises(Refusal, match="canceled"):
+        shop.stripe.advance(cycle.stripe_id)
+
+
+def test_a_cycle_that_owes_is_ended_too(shop, offer):
+    """C28: what Stripe still tries to collect must not be paid for a license that is revoked."""
+    payment = shop.buy(offer)
+    cycle = payment.subscription
+    shop.stand(cycle.period_end)
+    shop.stripe.advance(cycle.stripe_id, declined=True)
     shop.work()
-    assert Payment.objects.count() == 1
+    assert Subscription.objects.get().state == "past_due"
+    license_revoke(license=License.objects.get(), reason="Fraud", actor="user:7", at=shop.now)
+    (problem,) = problems("stripe-charging", shop.now)
+    source = next(source for source in sources() if source.name == "stripe-charging")
+    source.retry(problem.key, actor="user:7", at=shop.now)
+    assert Subscription.objects.get().state == "cancelled"
+    assert problems("stripe-charging", shop.now) == []

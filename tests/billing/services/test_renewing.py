@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -253,3 +254,17 @@ def test_reconcile_finds_what_never_arrived_and_nothing_the_second_time(shop, on
     second = reconcile(merchant=merchant, since=since, clock=lambda: shop.now)
     assert (second.listed, second.missed) == (first.listed, 0)
     assert Event.objects.filter(kind="payment.settled").count() == 2
+
+
+def test_an_invoice_that_renews_nothing_changes_no_tier(shop, downgraded):
+    """C29: one that only evens something out, or pays an earlier period late, is no renewal."""
+    from billing.services.renewing import _change_tiers
+
+    lines = [
+        SimpleNamespace(proration=True, period_start=shop.now, period_end=shop.now + timedelta(days=9)),
+        SimpleNamespace(proration=False, period_start=shop.now - timedelta(days=1), period_end=shop.now),
+    ]
+    for line in lines:
+        invoice = SimpleNamespace(lines=[line], created=shop.now)
+        _change_tiers([License.objects.get()], invoice, ACTOR, shop.now)
+        assert TierChange.objects.get().state == "scheduled"

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from config.kit.sealing import seal, stores_reseal
 from crm.models import Connection, Person, Section, SyncConflict, SyncJob, SyncRun
-from crm.services.sync_connections import connection_map, connection_update
+from crm.services.sync_connections import connection_detect, connection_map, connection_update
 from crm.services.sync_queueing import run_queue_page
 from crm.services.sync_recording import conflict_note
 from crm.sync_tasks import sync
@@ -140,6 +140,17 @@ def test_a_token_of_another_portal_is_refused_until_the_links_are_to_be_forgotte
     assert not made.row.links.exclude(tombstone_at=None).exists()
     made.fake.portal = 4712
     assert client.post(credentials, {"token": TOKEN}).status_code == 302
+
+
+def test_a_workspace_counts_from_the_first_record_that_is_linked(outside, signed_in, superadmin):
+    """D18: a connection that was pointed elsewhere before anything was sent is of the new place."""
+    made = outside("hubspot")
+    client = signed_in(superadmin)
+    made.fake.portal, made.fake.taken = 4712, {TOKEN, "token-two"}
+    assert client.post(page("connection_credentials", made.row), {"token": "token-two"}).status_code == 302
+    connection_detect(connection=made.row, actor="user:1", pace=made.pace)
+    made.row.refresh_from_db()
+    assert made.row.workspace == "4712"
 
 
 def _key(workspace, number):

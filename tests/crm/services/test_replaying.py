@@ -10,7 +10,7 @@ from django.core.management import call_command
 
 from accounts.services.accounts import account_update
 from accounts.services.merging import account_merge
-from crm.models import Connection, CrmLink, FormerAddress, Person, Task
+from crm.models import Connection, CrmLink, FormerAddress, Person, SyncConflict, Task
 from crm.services.counting import traffic_count
 from crm.services.forgetting import links_expire, person_erase
 from crm.services.notes import person_note_add
@@ -198,5 +198,23 @@ def test_what_a_batch_under_way_wrote_of_an_erased_person_is_dropped(known):
     connection = a_connection()
     for object_id in (known.pk, known.pk + 1):
         CrmLink.objects.create(connection=connection, kind="person", object_id=object_id)
-    assert links_expire() == 1
+        SyncConflict.objects.create(connection=connection, kind="person", object_id=object_id, field="name")
+    assert links_expire() == 2
+    assert SyncConflict.objects.get().object_id == known.pk
     assert CrmLink.objects.get().object_id == known.pk
+
+
+def test_what_an_erased_person_gave_before_brings_nobody_back(known, make_license, follow, at):
+    """The account still has the address, and its licenses, orders and requests go on."""
+    account = known.account
+    account_update(account=account, changes={"email": "ada@initech.example"}, actor="user:1", at=at)
+    follow(at)
+    person_erase(person=known, actor="user:1", at=at + DAY)
+    later = at + 2 * DAY
+    account_update(account=account, changes={"notes": "Calls on Mondays"}, actor="user:1", at=later)
+    make_license(account=account)
+    follow(later)
+    assert not Person.objects.exists()
+    account_update(account=account, changes={"email": "lovelace@initech.example"}, actor="user:1", at=later)
+    follow(later)
+    assert Person.objects.get().email == "lovelace@initech.example"

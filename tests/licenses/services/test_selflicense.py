@@ -70,6 +70,8 @@ def test_a_full_catalogue_keeps_no_master_from_licensing_itself(db, clock):
     with pytest.raises(gates.TierCap) as refused:
         make_product(6, clock.at)
     assert refused.value.members["used"] == 5
+    with pytest.raises(gates.TierCap):  # one such product is needed, not more of them
+        product_create(product_key="p7", name="P", audience="signet", at=clock.at, **BY)
 
 
 # --- what a key does ----------------------------------------------------------------------------------

@@ -98,3 +98,9 @@ def test_who_may_not_send_keys_has_no_button_and_gets_403(as_role, clock, licens
 def test_who_may_not_see_mail_has_no_tab(as_role, clock, license_, page):
     assert "?tab=mail" not in read(as_role("billing"), page(license_))
     assert "?tab=mail" in read(as_role("auditor"), page(license_))
+
+
+def test_an_address_that_no_database_keeps_is_refused_at_its_field(manager, send_url):
+    answer = manager.post(send_url, {"to": "a\x00@b.example"})
+    assert answer.status_code == 200
+    assert "errorlist" in answer.content.decode() or "error" in answer.content.decode()

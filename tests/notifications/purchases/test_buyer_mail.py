@@ -9,6 +9,8 @@ from history.models import Event, ParkedEvent
 from licenses.services.renewing import license_renew
 from notifications.models import Message
 from notifications.parts import parts_unseal
+from notifications.services.retention import keys_erase
+from notifications.services.sending import message_send
 
 pytestmark = pytest.mark.django_db
 
@@ -165,3 +167,26 @@ def test_a_payment_without_an_address_waits_for_a_person(buy, tell):
 )  # fmt: skip
 def test_amounts_are_written_with_the_places_of_their_currency(amount, text):
     assert money_text(*amount) == text
+
+
+def test_of_a_bundle_only_the_key_whose_time_is_over_is_erased(make_license, issue, make_payment, tell, at):
+    """E34: the mail brought the keys of several licenses, and stands at the first of them."""
+    rows = [make_license() for _ in range(2)]
+    issued = [issue(row, channel="webhook") for row in rows]
+    tell(make_payment(licenses=tuple(issued)))
+    keys_erase(license_pk=rows[1].pk, until=at, at=at)
+    left = parts()
+    assert issued[1].text.strip() not in left.text + left.html
+    assert [file.content for file in left.attachments] == [issued[0].text.encode()]
+    assert left.erased
+
+
+def test_what_was_erased_while_a_worker_had_it_is_not_sent(make_license, issue, make_payment, tell, at):
+    """E34: a claim that lapses, or a try that failed for now, must not bring the mail without its key."""
+    row = make_license()
+    tell(make_payment(licenses=(issue(row, channel="webhook"),)))
+    Message.objects.update(state="claimed", due_at=at)
+    keys_erase(license_pk=row.pk, until=at, at=at)
+    message = Message.objects.get()
+    assert message.state == "claimed"
+    assert message_send(pk=message.pk, at=at) == "failed"

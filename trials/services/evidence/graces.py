@@ -15,6 +15,7 @@ from trials.models import GraceApproval, Trial
 from trials.services.events import record_trial
 from trials.services.evidence.evaluating import ACTOR
 from trials.services.evidence.packages import latest_of, package_keep, trial_lock
+from trials.services.uses import uses_keep, uses_of_trial
 
 LONGEST = timedelta(days=366)
 
@@ -32,6 +33,7 @@ def grace_approve(
     if until > at + LONGEST:
         raise Invalid([FieldError("until", "too_far", "A grace ends within a year.")])
     with transaction.atomic():
+        uses = uses_of_trial(trial)
         row = trial_lock(trial)
         grace = GraceApproval.objects.create(trial=row, until=until, approver=actor, approved_at=at)
         data = {"grace": str(grace.uid), "until": until.isoformat(), "renewed": renew}
@@ -44,6 +46,7 @@ def grace_approve(
             if row.ended_at is None:
                 row.place_end(until)
                 row.save(update_fields=["ends_at", "middle_at"])
+                uses_keep(uses, row, at)
         _refer(row, grace, at)
     return grace
 

@@ -29,7 +29,7 @@ from trials.evidence_errors import (
     PredecessorMissing,
 )
 from trials.evidence_path import writers_of
-from trials.models import EvidencePackage, Handoff
+from trials.models import EvidencePackage, Handoff, TrialUse
 from trials.services.evidence.approvals import SELF_SERVE, package_decide
 from trials.services.evidence.checks import access_check_attest, license_check_run
 from trials.services.evidence.daily import evidence_tend
@@ -274,6 +274,15 @@ def test_a_grace_that_is_approved_stands_in_the_follow_up(expired, late):
     assert follow.values["grace_ref"] == follow.values["grace_approval_ref"] == f"grace:{grace.uid}"
     assert "grace_unknown" not in follow.blockers
     assert BOB["actor"] not in writers_of(follow)
+
+
+def test_a_grace_that_renews_moves_the_cooldown(running, at):
+    """A21: the next trial is possible so long after the end that the grace gave."""
+    use = TrialUse.objects.filter(program=running.program).order_by("-until").first()
+    until = running.ends_at + timedelta(days=10)
+    grace_approve(trial=running, until=until, renew=True, **BOB, at=at)
+    use.refresh_from_db()
+    assert use.until == until + timedelta(days=running.program.cooldown_days)
 
 
 def test_a_grace_from_before_the_follow_up_stands_in_it_too(running, late):
