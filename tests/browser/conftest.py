@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib.sessions.backends.db import SessionStore
+from django.db.backends.sqlite3.base import SQLiteCursorWrapper
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # playwright keeps an event loop in the thread of the tests
@@ -37,6 +39,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.enable_socket)
             item.add_marker(pytest.mark.django_db(transaction=True))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread_at_a_time_in_the_shared_database() -> Iterator[None]:
+    """The threads of the server and the test share one SQLite connection, which no product does: a thread in a function
+    of Python's within a statement waits for the interpreter, while another has it and waits for the connection.
+    """
+    turn = threading.RLock()
+
+    def in_turn(plain: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with turn:
+                return plain(*args, **kwargs)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("execute", "executemany", "fetchone", "fetchmany", "fetchall", "__next__"):
+            patch.setattr(
+                SQLiteCursorWrapper, name, in_turn(getattr(SQLiteCursorWrapper, name)), raising=False
+            )
+        yield
 
 
 @pytest.fixture(autouse=True)
