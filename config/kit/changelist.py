@@ -213,14 +213,16 @@ def table_rows(
         (f"field-{getattr(name, '__name__', name)}", label, _cell(model_admin, name))
         for name, label in zip(changelist.list_display, labels, strict=True)
     ]
+    leads_on = model_admin.list_display_links is not None  # else the cells have links of their own
     for row in changelist.result_list:
         values = [(style, label, cell(row)) for style, label, cell in cells]
-        style, label, value = values[0]
-        values[0] = (
-            style,
-            label,
-            format_html('<a href="{}">{}</a>', page.replace("/0/", f"/{row.pk}/") + kept, value),
-        )
+        if leads_on:
+            style, label, value = values[0]
+            values[0] = (
+                style,
+                label,
+                format_html('<a href="{}">{}</a>', page.replace("/0/", f"/{row.pk}/") + kept, value),
+            )
         html = format_html_join("", '<td class="{}" data-label="{}">{}</td>', values)
         menu = format_html(_MENU, row.pk, model_admin.row_refuses(row), row) if has_menu else ""
         yield format_html("<tr>{}{}</tr>", html, menu)

@@ -139,7 +139,7 @@ class InstallationAdmin(KeysetList, ReadOnlyAdmin):
         "install", "license_id_shown", "account", "version", "operating_system", "nodes_shown", "beats_shown",
         "first_seen", "last_seen", "state",
     )  # fmt: skip
-    list_display_links = None
+    list_display_links = ("install",)
     list_select_related = ("license__account",)
     list_orders = {"last_seen": Order("seen_on", descends=True)}
     list_filter = (

@@ -291,7 +291,6 @@ class SigningKeyAdmin(SecondFactorRequired, ReadOnlyAdmin):
         icon="bedtime",
         url_path="retire",
         permissions=["rotate"],
-        variant=ActionVariant.WARNING,
     )  # type: ignore[untyped-decorator] # unfold ships no types
     def retire(self, request: HttpRequest, object_id: str) -> HttpResponse:
         says = (
