@@ -6,6 +6,8 @@ from django.apps import AppConfig
 from django.apps import apps as installed
 from django.db.models.signals import post_migrate
 
+from config.kit.migrated import is_last
+
 
 class AccountsConfig(AppConfig):
     name = "accounts"
@@ -21,7 +23,7 @@ class AccountsConfig(AppConfig):
 
 def _sync_roles(sender: AppConfig, apps: Any = installed, **_: Any) -> None:
     """Once a migration, after the last app: only then do the permissions of all apps exist."""
-    if sender is not list(installed.get_app_configs())[-1]:
+    if not is_last(sender):
         return
     try:
         apps.get_model("auth", "Group")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import AppConfig
-from django.apps import apps as installed
 from django.db import connections
 from django.db.models.signals import post_migrate
+
+from config.kit.migrated import is_last
 
 
 class ConfigConfig(AppConfig):
@@ -25,7 +26,7 @@ class ConfigConfig(AppConfig):
 
 def _make_search_indexes(sender: AppConfig, using: str, **_: Any) -> None:
     """Once a migration, after the last app: only then do all tables exist."""
-    if sender is not list(installed.get_app_configs())[-1]:
+    if not is_last(sender):
         return
     from config.kit.trigrams import indexes_ensure
 

@@ -6,6 +6,8 @@ from django.apps import AppConfig
 from django.apps import apps as installed
 from django.db.models.signals import post_migrate
 
+from config.kit.migrated import is_last
+
 
 class HistoryConfig(AppConfig):
     name = "history"
@@ -18,7 +20,7 @@ class HistoryConfig(AppConfig):
 
 def _ensure_readers(sender: AppConfig, apps: Any = installed, **_: Any) -> None:
     """Once a migration, after the last app."""
-    if sender is not list(installed.get_app_configs())[-1]:
+    if not is_last(sender):
         return
     try:
         apps.get_model("history", "Reader")
