@@ -17,7 +17,7 @@ from accounts.admin import parts
 from accounts.admin.account_page import MANAGE, AccountPage
 from accounts.admin.account_parts import kind_label
 from accounts.models import Account
-from accounts.searching import accounts_anywhere
+from accounts.searching import accounts_found
 from accounts.services.accounts import account_create
 from config.kit import actors
 from config.kit.admin import ServiceAdmin
@@ -115,7 +115,7 @@ class AccountAdmin(AccountPage, KeysetList, ServiceAdmin):
         """A piece of any of its names; forms that choose an account offer open ones only."""
         if request.resolver_match is not None and request.resolver_match.url_name == "autocomplete":
             queryset = queryset.filter(merged_into=None)
-        return (queryset & accounts_anywhere(search_term) if search_term.strip() else queryset), False
+        return (queryset & accounts_found(search_term) if search_term.strip() else queryset), False
 
     # --- who may ----------------------------------------------------------------------------------
 
