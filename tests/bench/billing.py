@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from http import HTTPStatus
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,20 +20,22 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 from django.db.models import Model
+from django.test import Client
 
 from accounts.models import Account
 from billing.api.webhook import PATH
 from billing.domain.prices import OfferTerms, TierTerms, quote
-from billing.models import Offer
-from billing.selectors.catalogue import default_merchant
+from billing.models import Offer, StripeEvent
 from billing.services.checkouts import checkout_open
-from billing.services.inbox import event_store
 from billing.services.offers import offer_create
 from billing.services.processing import event_process
 from billing.services.reservations import Wish
 from config.kit import clock
+from history.services import reader_run, sequence
 from licenses.models import License, Plan
 from licenses.services.issuing import license_grant
+from notifications.models import Message
+from notifications.services import buyer_mail
 from tests.bench import billing_floor, floor, office
 from tests.bench.harness import Result, compare, rate
 from tests.bench.serving import Call, server
@@ -112,8 +115,9 @@ class _Events:
 
 def _purchases() -> Iterator[Result]:
     process, base = driver.start()
-    before = settings.STRIPE_API_BASE, settings.STRIPE_API_KEY
+    before = settings.STRIPE_API_BASE, settings.STRIPE_API_KEY, settings.STRIPE_WEBHOOK_SECRETS
     settings.STRIPE_API_BASE, settings.STRIPE_API_KEY = base, driver.KEY
+    settings.STRIPE_WEBHOOK_SECRETS = [SECRET]
     try:
         plan = Plan.objects.select_related("product").order_by("pk")[0]
         at = clock.now()
@@ -128,7 +132,7 @@ def _purchases() -> Iterator[Result]:
         )
         stripe = driver.Stripe(base)
         yield compare(
-            "stored event to license",
+            "purchase to license",
             lambda: _settling(stripe, offer),
             lambda: rate(lambda: _granting(plan)),
             other_name="create and sign",
@@ -136,27 +140,46 @@ def _purchases() -> Iterator[Result]:
             rounds=3,
         )
     finally:
-        settings.STRIPE_API_BASE, settings.STRIPE_API_KEY = before
+        settings.STRIPE_API_BASE, settings.STRIPE_API_KEY, settings.STRIPE_WEBHOOK_SECRETS = before
         process.terminate()
         process.wait()
 
 
 def _settling(stripe: driver.Stripe, offer: Offer) -> float:
-    """Licenses a second by one worker: read from Stripe, settle, sign. Ordering and paying is not counted."""
-    account, merchant, at = Account.objects.get(slug="acme"), default_merchant(), clock.now()
+    """Licenses a second, from the request that tells of the payment to the signed license and the buyer's mail in
+    the log: verified and stored, read from Stripe, settled, signed, told. Ordering and paying is not counted.
+    """
+    account, browser, at = Account.objects.get(slug="acme"), Client(HTTP_HOST="localhost"), clock.now()
     before = len(stripe.events(PAID))
     for _ in range(PURCHASES):
         wish = Wish(lookup_key=offer.lookup_key)
         stripe.pay(checkout_open(wish=wish, account=account, actor=office.ACTOR, at=at).session_id)
     bodies = [json.dumps(event).encode() for event in stripe.events(PAID)[before:]]
-    waiting = [event_store(merchant_id=merchant.pk, payload=body, at=at) for body in bodies]
-    started, had = time.perf_counter(), License.objects.count()
-    for pk in filter(None, waiting):
+    _mail_is_made()
+    had, mails, last = License.objects.count(), Message.objects.count(), _newest_event()
+    started = time.perf_counter()
+    for body in bodies:
+        signed = {"stripe-signature": signature(body, SECRET, int(time.time()))}
+        answer = browser.post(PATH, body, content_type="application/json", headers=signed)
+        if answer.status_code != HTTPStatus.OK:
+            raise SystemExit(f"The webhook answered {answer.status_code}")
+    for pk in StripeEvent.objects.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True):
         event_process(pk=pk, at=clock.now())
+    _mail_is_made()
     made = License.objects.count() - had
-    if made != PURCHASES:
+    if made != PURCHASES or Message.objects.count() - mails != PURCHASES:
         raise SystemExit(f"{made} licenses of {PURCHASES} purchases")
     return made / (time.perf_counter() - started)
+
+
+def _newest_event() -> int:
+    return StripeEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def _mail_is_made() -> None:
+    sequence(at=clock.now())
+    while reader_run(buyer_mail.READER, at=clock.now(), limit=1_000):
+        pass
 
 
 def _granting(plan: Plan) -> Model:
