@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 
 from accounts.models import Account
 from accounts.selectors import account_find
 from billing.models import Payment
-from config.kit.ids import parse_license_id
 from crm.domain.causes import (
     Draft,
     Happening,
@@ -29,13 +28,14 @@ from crm.domain.texts import traffic_text
 from crm.domain.touches import Touch
 from crm.domain.words import Origin, TaskKind
 from crm.models import Person, Task
+from crm.services.contacts import contact_follow, lead_know, looks_after, own_account
 from crm.services.enriching import license_people_refresh, people_refresh
-from crm.services.people import person_know, person_link, person_touch
+from crm.services.people import person_link, person_touch
 from crm.services.tasks import task_ensure, tasks_settle
 from crm.services.terms import in_warning, renews_itself, term_of
 from history.domain.kinds import Kind
 from history.models import Event
-from licenses.figures import is_counted, is_sold, sold
+from licenses.figures import is_counted, is_sold
 from licenses.models import License, NodeCapEpisode
 from trials.domain.addresses import AddressError, read_address
 from trials.domain.touches import read_touch
@@ -74,7 +74,7 @@ def _trial_lead(event: Event, at: datetime) -> None:
 
 def _known_by_request(row: TrialRequest, happened_at: datetime, at: datetime) -> None:
     account = row.account
-    person = _know(
+    person = lead_know(
         row.email, account, Origin.TRIAL, happened_at, at, given_at=row.created_at, name=row.name,
         company=row.company,
     )  # fmt: skip
@@ -111,7 +111,7 @@ def _buyer(event: Event, at: datetime) -> None:
     if row.subscription is not None:  # a renewal is of who ordered then
         began = row.subscription.started_at
     email = row.customer_email or (row.checkout.email if row.checkout else "")
-    person = _know(
+    person = lead_know(
         email, row.account, Origin.PURCHASE, event.at, at, given_at=began,
         name=row.customer_name,
     )  # fmt: skip
@@ -123,60 +123,6 @@ def _buyer(event: Event, at: datetime) -> None:
     bought = License.objects.filter(fulfilments__payment=row).distinct()
     if person_link(person=person, licenses=bought, at=at):
         people_refresh(people=[person.pk], at=at)
-
-
-def _contact(event: Event, at: datetime) -> None:
-    """Who an account names looks after what it was sold, what it had before, too."""
-    account = _own_account(event)
-    if account is not None:
-        _looks_after(account, _sold_to(account, event), event, at)
-
-
-def _own_account(event: Event) -> Account | None:
-    """The account of an event as it was then, though it closed since."""
-    return Account.objects.select_related("merged_into").filter(customer_id=event.account).first()
-
-
-def _sold_to(account: Account, event: Event) -> QuerySet[License]:
-    """What an account has; of a closed one, what was made for it until then."""
-    rows = License.objects.filter(sold()).only("pk")
-    if account.merged_into is None:
-        return rows.filter(account=account)
-    made = Event.objects.filter(kind=Kind.LICENSE_CREATED, account=account.customer_id, pk__lt=event.pk)
-    names = made.values_list("subject", flat=True)
-    return rows.filter(uid__in=[parse_license_id(name.partition(":")[2]) for name in names])
-
-
-def _looks_after(account: Account, licenses: Iterable[License], event: Event, at: datetime) -> None:
-    """The address that an account gives for itself; not before it was given."""
-    if account.kind == Account.Kind.INTERNAL or not account.email or _addressed_later(account, event):
-        return
-    owner = account.merged_into or account
-    given_at = _addressed_at(account, event)
-    person = _know(account.email, owner, Origin.ACCOUNT, event.at, at, given_at=given_at)
-    if person is not None and person_link(person=person, licenses=licenses, at=at):
-        people_refresh(people=[person.pk], at=at)
-
-
-def _addressed_at(account: Account, event: Event) -> datetime:
-    """When the account got the address that it had at an event."""
-    told = Event.objects.filter(
-        kind__in=(Kind.ACCOUNT_CHANGED, Kind.ACCOUNT_MERGED),
-        subject=f"account:{account.customer_id}",
-        pk__lte=event.pk,
-    )
-    changes = told.order_by("-pk").values_list("at", "data")
-    return next((at for at, data in changes if "email" in data.get("fields", ())), account.created_at)
-
-
-def _addressed_later(account: Account, event: Event) -> bool:
-    """Was the address that it gives today given after that?"""
-    told = Event.objects.filter(
-        kind__in=(Kind.ACCOUNT_CHANGED, Kind.ACCOUNT_MERGED),
-        subject=f"account:{account.customer_id}",
-        pk__gt=event.pk,
-    )
-    return any("email" in data.get("fields", ()) for data in told.values_list("data", flat=True))
 
 
 def people_follow(loser: Account, winner: Account, at: datetime) -> int:
@@ -207,31 +153,9 @@ def _deleted(_event: Event, at: datetime) -> None:
 
 def _license_contact(event: Event, at: datetime) -> None:
     """Who an account names looks after its licenses; a trial is looked after by who asked for it."""
-    row, account = _license(event), _own_account(event)
+    row, account = _license(event), own_account(event)
     if row is not None and account is not None and is_sold(row):
-        _looks_after(account, [row], event, at)
-
-
-def _know(
-    email: str,
-    account: Account | None,
-    origin: Origin,
-    happened_at: datetime,
-    at: datetime,
-    *,
-    given_at: datetime | None = None,
-    name: str = "",
-    company: str = "",
-) -> Person | None:
-    """None for what is no address that mail could go to."""
-    try:
-        address = read_address(email)
-    except AddressError:
-        return None
-    return person_know(
-        address=address, name=name, company=company, account=account, origin=origin, given_at=given_at,
-        happened_at=happened_at, at=at,
-    )  # fmt: skip
+        looks_after(account, [row], event, at)
 
 
 # --- facts --------------------------------------------------------------------------------------------
@@ -387,10 +311,10 @@ _STEPS: dict[str, tuple[Step, ...]] = {
     Kind.TRIAL_ATTENTION: (_settle, _trial_task),
     Kind.TRIAL_ENDED: (_refresh, _settle, _trial_task),
     Kind.TRIAL_CONVERTED: (_refresh, _settle),
-    Kind.ACCOUNT_CREATED: (_contact,),
-    Kind.ACCOUNT_CHANGED: (_contact,),
-    Kind.ACCOUNT_PROMOTED: (_contact,),
-    Kind.ACCOUNT_MERGED: (_merged, _contact),
+    Kind.ACCOUNT_CREATED: (contact_follow,),
+    Kind.ACCOUNT_CHANGED: (contact_follow,),
+    Kind.ACCOUNT_PROMOTED: (contact_follow,),
+    Kind.ACCOUNT_MERGED: (_merged, contact_follow),
     Kind.ACCOUNT_DELETED: (_deleted,),
     Kind.LICENSE_CREATED: (_license_contact,),
     Kind.LICENSE_RENEWED: (_settle,),
